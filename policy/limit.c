@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "policy/limit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint64_t
+limit_window(const struct limit *limit, uint32_t span_s)
+{
+    /* the odd constant spreads neighbouring spans over all bits */
+    return limit->id ^ ((uint64_t)span_s * UINT64_C(0x9E3779B97F4A7C15));
+}
+
+/* The domain behind the last "@" of ADDRESS; "" without one. */
+static const char *
+domain_of(const char *address)
+{
+    const char *at = strrchr(address, '@');
+
+    return at != NULL ? at + 1 : "";
+}
+
+static bool
+counts_sender(const struct scene *scene)
+{
+    return scene->kind != KIND_STRANGER;
+}
+
+static const char *
+domain_subject(const struct scene *scene)
+{
+    const char *domain =
+        scene->kind == KIND_LOGIN ? domain_of(scene->user) : "";
+
+    if (*domain == '\0' && counts_sender(scene))
+        domain = domain_of(scene->sender);
+    return domain;
+}
+
+/* ----- exemptions */
+
+static bool
+lists(const struct exempt *exempt, enum exempt_key key, const char *text)
+{
+    for (size_t i = 0; i < exempt->n_values[key]; i++) {
+        if (strcmp(exempt->values[key][i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+exempt_matches(const struct exempt *exempt, const struct scene *scene)
+{
+    const char *text[EXEMPT_KEYS] = {
+        [EXEMPT_USER] = scene->kind == KIND_LOGIN ? scene->user : "",
+        [EXEMPT_SENDER] = counts_sender(scene) ? scene->sender : "",
+        [EXEMPT_DOMAIN] = domain_subject(scene),
+        [EXEMPT_NETWORK] = scene->network != NULL ? scene->network->name : "",
+    };
+    uint32_t value;
+
+    if (exempt->has_until && scene->now.s >= exempt->until.s)
+        return false;
+    if (exempt->clients != NULL &&
+        !nettree_longest(exempt->clients, scene->client, &value))
+        return false;
+    for (int key = 0; key < EXEMPT_KEYS; key++) {
+        if (key != EXEMPT_CLIENT && exempt->n_values[key] > 0 &&
+            !lists(exempt, (enum exempt_key)key, text[key]))
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_exempt(const struct config *config, const struct limit *limit,
+          const struct scene *scene)
+{
+    for (size_t i = 0; i < config->n_exempts; i++) {
+        const struct exempt *exempt = config->exempts[i];
+
+        if ((exempt->skip_all || exempt->skip[limit->index]) &&
+            exempt_matches(exempt, scene))
+            return true;
+    }
+    return false;
+}
+
+/* Is LIMIT about addresses, and the client this very machine? */
+static bool
+spares_loopback(const struct config *config, const struct limit *limit,
+                const struct scene *scene)
+{
+    bool address = limit->key[0].kind == SUBJECT_CLIENT ||
+                   limit->key[0].kind == SUBJECT_PREFIX;
+
+    return address && !limit->in_loopback && scene->network != NULL &&
+           scene->network == config->loopback;
+}
+
+bool
+limit_holds(const struct config *config, const struct limit *limit,
+            const struct scene *scene)
+{
+    size_t at = scene->network != NULL ? scene->network->index + 1 : 0;
+
+    if ((limit->on >> scene->listener->index & 1) == 0 ||
+        (limit->in[at] & scene->kind) == 0)
+        return false;
+    if (limit == config->postmaster)
+        return true;
+    return !spares_loopback(config, limit, scene) &&
+           !is_exempt(config, limit, scene);
+}
+
+/* ----- subjects */
+
+/* One part of a subject, as text. */
+struct part {
+    enum subject_kind kind;
+    char text[SUBJECT_PART_MAX + 1];
+};
+
+static void
+set_part(struct part *out, enum subject_kind kind, const char *text)
+{
+    size_t len = strlen(text);
+
+    out->kind = kind;
+    if (len > SUBJECT_PART_MAX) /* no canonical form is longer */
+        len = SUBJECT_PART_MAX;
+    memcpy(out->text, text, len);
+    out->text[len] = '\0';
+}
+
+static void
+address_part(const struct limit_key *key, const struct scene *scene,
+             struct part *out)
+{
+    char buf[PREFIX_TEXT];
+    struct prefix p = prefix_cut(scene->client, key->len4, key->len6);
+
+    set_part(out, key->kind, prefix_print(p, buf));
+}
+
+/* Mail that does not come by SMTP has no login: its sender answers for it. */
+static void
+local_part(const struct scene *scene, struct part *out)
+{
+    if (scene->sender[0] != '\0')
+        set_part(out, SUBJECT_SENDER, scene->sender);
+    else
+        set_part(out, SUBJECT_NETWORK, "local");
+}
+
+/* KEY's part in SCENE; false where there is none. */
+static bool
+make_part(const struct limit_key *key, const struct scene *scene,
+          struct part *out)
+{
+    const char *text = "";
+
+    switch (key->kind) {
+    case SUBJECT_CLIENT:
+    case SUBJECT_PREFIX:
+        if (scene->kind == KIND_LOCAL)
+            return false;
+        address_part(key, scene, out);
+        return true;
+    case SUBJECT_USER:
+    case SUBJECT_SENDER:
+        if (scene->kind == KIND_LOCAL) {
+            local_part(scene, out);
+            return true;
+        }
+        if (key->kind == SUBJECT_USER && scene->kind == KIND_LOGIN)
+            text = scene->user;
+        else if (key->kind == SUBJECT_SENDER && counts_sender(scene))
+            text = scene->sender;
+        break;
+    case SUBJECT_DOMAIN:
+        text = domain_subject(scene);
+        break;
+    case SUBJECT_NETWORK:
+        if (scene->network != NULL)
+            text = scene->network->name;
+        break;
+    case SUBJECT_PAIR:
+    case SUBJECT_KINDS:
+        break;
+    }
+    if (*text == '\0')
+        return false;
+    set_part(out, key->kind, text);
+    return true;
+}
+
+bool
+limit_subject(const struct limit *limit, const struct scene *scene,
+              struct subject *out)
+{
+    struct part part[2];
+    const char *tenant;
+
+    for (size_t i = 0; i < limit->n_keys; i++) {
+        if (!make_part(&limit->key[i], scene, &part[i]))
+            return false;
+    }
+    if (limit->map != NULL) {
+        tenant = table_get(limit->map, part[0].text);
+        if (tenant != NULL)
+            set_part(&part[0], part[0].kind, tenant);
+    }
+    if (limit->n_keys == 1)
+        return subject_make(part[0].kind, part[0].text, out);
+    return subject_make_pair(part[0].kind, part[0].text, part[1].kind,
+                             part[1].text, out);
+}
+
+/* ----- rates */
+
+/* user@domain, user, @domain */
+static const char *
+find_by_name(const struct table *table, const char *name)
+{
+    const char *at = strrchr(name, '@');
+    const char *value = table_get(table, name);
+    char local[SUBJECT_PART_MAX + 1];
+
+    if (value != NULL || at == NULL)
+        return value;
+    memcpy(local, name, (size_t)(at - name));
+    local[at - name] = '\0';
+    value = table_get(table, local);
+    return value != NULL ? value : table_get(table, at);
+}
+
+static const char *
+find_rates(const struct limit *limit, const struct scene *scene)
+{
+    struct part part;
+
+    if (limit->rates_table == NULL || !make_part(&limit->key[0], scene, &part))
+        return NULL;
+    if (table_type(limit->rates_table) == TABLE_CIDR)
+        return table_get_host(limit->rates_table, scene->client);
+    return find_by_name(limit->rates_table, part.text);
+}
+
+void
+limit_rates(const struct limit *limit, const struct scene *scene,
+            struct rates *out)
+{
+    const char *text = find_rates(limit, scene);
+    enum rate_unit unit =
+        limit->count == METRIC_BYTES ? RATE_BYTES : RATE_EVENTS;
+
+    /* checked when the table was read, so that this cannot fail */
+    if (text == NULL || rates_parse(text, unit, out, NULL) != MS_OK)
+        *out = limit->rates;
+}
