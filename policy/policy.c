@@ -446,6 +446,7 @@ judge_limits(struct policy *p, const struct charge_answers *answers)
     if (p->scene.kind == KIND_LOCAL) { /* nobody is there to be told */
         if (p->verdict.action != VERDICT_CONTINUE)
             p->holding = p->verdict;
+        p->verdict.action = VERDICT_CONTINUE;
         p->hold = p->holding.action != VERDICT_CONTINUE;
         return true;
     }
