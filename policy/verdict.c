@@ -134,7 +134,7 @@ put_span(struct line *line, const struct verdict *v)
     put(line, v->rate.span_s == 0 ? "message" : in_words(v->rate.span_s, buf));
 }
 
-/* "31 messages in 1 minute, 30 are allowed; try again in 12 seconds" */
+/* "31 messages in 1 minute, the limit is 30; try again in 12 seconds" */
 static void
 put_numbers(struct line *line, const struct verdict *v)
 {
@@ -146,7 +146,7 @@ put_numbers(struct line *line, const struct verdict *v)
     put(line, counted(v->limit->count));
     put(line, v->rate.span_s == 0 ? " in one " : " in ");
     put_span(line, v);
-    put(line, ", allowed are ");
+    put(line, ", the limit is ");
     put_count(line, v, v->rate.n);
     if (v->rate.span_s == 0) {
         put(line, "; send the rest in another message");
