@@ -3,15 +3,41 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 %canon_reldir%_libpolicy_la_LIBADD = $(SODIUM_LIBS) $(IDN2_LIBS)
 %canon_reldir%_libpolicy_la_SOURCES = \
 	%reldir%/address.c %reldir%/address.h \
+	%reldir%/arena.c %reldir%/arena.h \
 	%reldir%/charge.h \
 	%reldir%/clock.h \
+	%reldir%/config.c %reldir%/config.h \
+	%reldir%/config_build.c %reldir%/config_build.h \
+	%reldir%/config_check.c \
+	%reldir%/config_diff.c \
+	%reldir%/config_files.c \
+	%reldir%/config_include.c %reldir%/config_include.h \
+	%reldir%/config_limit.c \
+	%reldir%/config_list.c \
+	%reldir%/config_parse.c %reldir%/config_parse.h \
+	%reldir%/config_print.c \
+	%reldir%/config_refer.c \
+	%reldir%/config_text.c %reldir%/config_text.h \
+	%reldir%/config_value.c \
+	%reldir%/config_warn.c \
+	%reldir%/domains.c %reldir%/domains.h \
 	%reldir%/err.c %reldir%/err.h \
+	%reldir%/guess.c %reldir%/guess.h \
+	%reldir%/lexer.c %reldir%/lexer.h \
 	%reldir%/limit.c %reldir%/limit.h \
+	%reldir%/names.c %reldir%/names.h \
 	%reldir%/nettree.c %reldir%/nettree.h \
+	%reldir%/notes.c %reldir%/notes.h \
+	%reldir%/option.c %reldir%/option.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/prefix.c %reldir%/prefix.h \
+	%reldir%/rate.c %reldir%/rate.h \
+	%reldir%/reading.c %reldir%/reading.h \
 	%reldir%/relay.c %reldir%/relay.h \
 	%reldir%/ruling.c %reldir%/ruling.h \
 	%reldir%/scene.c %reldir%/scene.h \
 	%reldir%/subject.c %reldir%/subject.h \
-	%reldir%/verdict.c %reldir%/verdict.h
+	%reldir%/table.c %reldir%/table.h \
+	%reldir%/textfile.c %reldir%/textfile.h \
+	%reldir%/verdict.c %reldir%/verdict.h \
+	%reldir%/window.c %reldir%/window.h

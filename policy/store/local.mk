@@ -2,4 +2,14 @@
 noinst_LTLIBRARIES += %reldir%/libstore.la
 %canon_reldir%_libstore_la_LIBADD = $(SODIUM_LIBS) $(SQLITE_LIBS)
 %canon_reldir%_libstore_la_SOURCES = \
-	%reldir%/store.h
+	%reldir%/ledger.c %reldir%/ledger.h \
+	%reldir%/memory.c %reldir%/memory.h \
+	%reldir%/record.c %reldir%/record.h \
+	%reldir%/row.c %reldir%/row.h \
+	%reldir%/saver.c %reldir%/saver.h \
+	%reldir%/shard.c %reldir%/shard.h \
+	%reldir%/sqlite.c %reldir%/sqlite.h \
+	%reldir%/statedir.c %reldir%/statedir.h \
+	%reldir%/statefile.c %reldir%/statefile.h \
+	%reldir%/step.c %reldir%/step.h \
+	%reldir%/store.c %reldir%/store.h

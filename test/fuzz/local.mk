@@ -1,6 +1,8 @@
 # Fuzz targets; without --enable-fuzzing they play their seeds as tests.
 FUZZ_TARGETS = \
-	%reldir%/fuzz_address
+	%reldir%/fuzz_address \
+	%reldir%/fuzz_callbacks \
+	%reldir%/fuzz_config
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 
@@ -15,3 +17,9 @@ endif
 
 %canon_reldir%_fuzz_address_SOURCES = %reldir%/fuzz_address.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_config_SOURCES = %reldir%/fuzz_config.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_callbacks_SOURCES = %reldir%/fuzz_callbacks.c %reldir%/fuzz.h \
+	$(DIALOG_SOURCES) $(FUZZ_MAIN)
+%canon_reldir%_fuzz_callbacks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_callbacks_LDADD = $(DAEMON_LDADD)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy/config.h - the configuration: an immutable snapshot, made whole or
+ * not at all, counted by those who use it.
+ */
+#ifndef MORTSAFE_POLICY_CONFIG_H
+#define MORTSAFE_POLICY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "policy/clock.h"
+#include "policy/domains.h"
+#include "policy/err.h"
+#include "policy/nettree.h"
+#include "policy/rate.h"
+#include "policy/subject.h"
+#include "policy/table.h"
+
+enum mode { MODE_UNSET, MODE_OBSERVE, MODE_ENFORCE };
+enum on_error { ON_ERROR_TEMPFAIL, ON_ERROR_ACCEPT };
+enum relay_right { RELAY_DOMAINS, RELAY_ANY, RELAY_NONE };
+enum auth_rule { AUTH_UNSET, AUTH_FORBID, AUTH_ALLOW, AUTH_REQUIRE };
+enum tls_rule { TLS_UNSET, TLS_ALLOW, TLS_REQUIRE };
+enum sender_rule { SENDER_ANY, SENDER_OWNED };
+enum network_class {
+    CLASS_PERSON,
+    CLASS_OFFICE,
+    CLASS_SERVER,
+    CLASS_GATEWAY,
+    CLASS_LIST
+};
+enum metric {
+    METRIC_CONNECTIONS,
+    METRIC_MESSAGES,
+    METRIC_RECIPIENTS,
+    METRIC_EXTERNAL,
+    METRIC_BAD_RECIPIENTS,
+    METRIC_BYTES,
+    METRICS
+};
+enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_HOLD };
+enum limit_scope { SCOPE_FLEET, SCOPE_HOST };
+enum store_type { STORE_EMBEDDED, STORE_MEMORY };
+enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+/* Kinds of sessions, as bits for `in =`. */
+enum session_kind {
+    KIND_STRANGER = 1,
+    KIND_RELAY = 2,
+    KIND_LOGIN = 4,
+    KIND_LOCAL = 8 /* mail that does not come by SMTP */
+};
+
+/* Where something was written; FILE is NULL for a built-in. */
+struct origin {
+    const char *file;
+    unsigned line, column;
+};
+
+struct network {
+    char *name;
+    size_t index; /* in config->networks */
+    enum relay_right relay;
+    char **senders; /* `sender =` patterns, lower case: "a@b", ".b", "b" */
+    size_t n_senders;
+    enum network_class class;
+    bool port25_closed;
+    bool dynamic;
+    enum auth_rule auth; /* UNSET: the listener's */
+    enum tls_rule tls;
+    enum mode mode;
+    bool has_until;
+    struct wall until; /* first second behind that UTC day; from then on MODE
+                          has lapsed */
+    struct origin origin;
+};
+
+struct listener {
+    char *name;
+    size_t index; /* in config->listeners; also its bit in `on =` masks */
+    uint16_t *ports;
+    size_t n_ports;
+    char **names; /* values of {daemon_name}, compared without case */
+    size_t n_names;
+    enum auth_rule auth;
+    enum tls_rule tls;
+    enum sender_rule sender;
+    bool skip;
+    uint8_t *from; /* with skip: a byte a network, 1 = skipped */
+    enum mode mode;
+    struct origin origin;
+};
+
+/* Which part of a limit's key, and how wide its prefix is. */
+struct limit_key {
+    enum subject_kind kind;
+    uint8_t len4, len6; /* of SUBJECT_PREFIX (default /24, /56) and of
+                           SUBJECT_CLIENT (/32, /64) */
+};
+
+struct limit {
+    char *name;
+    size_t index; /* in config->limits */
+    struct limit_key key[2];
+    size_t n_keys; /* 1, or 2 for a pair */
+    enum metric count;
+    struct rates rates;
+    struct table *rates_table; /* `rates =`: values are lists of rates that
+                                  have been checked; NULL: none */
+    size_t windows;    /* most rates of one subject, the table's included */
+    struct table *map; /* subject to tenant; NULL: none.  `cidr:` where
+                          the first key is client or prefix */
+    enum limit_action action;
+    enum mode mode;
+    enum limit_scope scope;
+    unsigned warn_percent; /* 0: no warning */
+    uint64_t on;           /* bits of listeners */
+    uint8_t *in;           /* [0]: no network, [1 + i]: network i; a set of
+                              enum session_kind for which the limit holds */
+    bool in_loopback;      /* `in =` names the network loopback */
+    uint64_t id;           /* of name, key, metric and scope */
+    struct origin origin;
+};
+
+enum exempt_key {
+    EXEMPT_USER,
+    EXEMPT_SENDER,
+    EXEMPT_DOMAIN,
+    EXEMPT_CLIENT,
+    EXEMPT_NETWORK,
+    EXEMPT_KEYS
+};
+
+/* All keys that are written must match, each by one of its values. */
+struct exempt {
+    char *name;
+    char **values[EXEMPT_KEYS]; /* canonical; not for EXEMPT_CLIENT */
+    size_t n_values[EXEMPT_KEYS];
+    struct nettree *clients; /* of EXEMPT_CLIENT */
+    bool skip_all;           /* skip = limits */
+    uint8_t *skip;           /* a byte a limit */
+    bool has_until;
+    struct wall until;
+    char *note;
+    struct origin origin;
+};
+
+/* `reply RULE { text = "..." }` */
+struct reply_text {
+    char *rule; /* "relay.denied", "limit.user" */
+    char *text; /* with {recipient} {sender} {used} {limit} {span} {retry}
+                   {ref} {client} {user} */
+    struct origin origin;
+};
+
+struct config {
+    unsigned refs; /* guarded by whoever shares the snapshot */
+    enum mode mode;
+    enum on_error on_error;
+    unsigned sessions;
+    char *socket;
+    unsigned socket_mode;
+    char *socket_group; /* NULL: leave */
+    char *user;         /* NULL: none written */
+    char *hostname;     /* for {j} in `domains` where the MTA gives none */
+
+    bool users_fold;
+    char *users_default_domain; /* NULL: none */
+
+    struct network **networks;
+    size_t n_networks;
+    struct nettree *nets;     /* prefix to network index */
+    struct network *loopback; /* the network of that name, or NULL */
+
+    struct domains *domains;
+
+    struct listener **listeners;
+    size_t n_listeners;
+    struct listener *mx, *submissions, *submission, *local; /* built in */
+
+    struct table *owners; /* NULL: none */
+
+    struct limit **limits;
+    size_t n_limits;
+    struct limit *postmaster; /* the limit that passes; not in `limits`;
+                                 NULL if it is off */
+    bool counts_bytes;        /* some limit counts bytes */
+
+    struct exempt **exempts;
+    size_t n_exempts;
+
+    struct reply_text *replies;
+    size_t n_replies;
+
+    struct {
+        enum store_type type;
+        char *path;
+        uint64_t memory; /* bytes */
+    } store;
+    struct {
+        enum log_to to;
+        enum log_format format;
+        int facility; /* as syslog(3) */
+        int level;    /* LOG_ERR to LOG_DEBUG */
+    } log;
+
+    struct config_text *text; /* how it was written; config.c's own */
+};
+
+/* Told of everything found, in the order of the files. */
+struct config_report {
+    void (*error)(void *arg, const char *line);   /* "file:1:2: message" */
+    void (*warning)(void *arg, const char *line); /* the same form */
+    void *arg;
+};
+
+/*
+ * Read PATH with its includes and tables.  Every error of the run is
+ * reported; then MS_INVALID, *OUT untouched.  TODAY is for `until`.
+ * MS_NOMEM.  On success *OUT has one reference; config_destroy() ends it.
+ */
+enum ms_err config_load(const char *path, struct wall today,
+                        const struct config_report *report,
+                        struct config **out);
+
+/* The same from memory, as if from a file called NAME. */
+enum ms_err config_load_text(const char *name, const char *text,
+                             struct wall today,
+                             const struct config_report *report,
+                             struct config **out);
+
+/* Frees it.  NULL is fine.  Who shares a snapshot counts references. */
+void config_destroy(struct config *config);
+
+/* Write the effective configuration, each value with its origin; reading it
+ * again gives the same. */
+void config_print(const struct config *config, FILE *out);
+
+/* What a reload from OLD to NEW changes about counts: a line for each limit
+ * whose windows start empty or are dropped. */
+void config_diff(const struct config *old, const struct config *new,
+                 void (*line)(void *arg, const char *text), void *arg);
+
+/* The text for RULE, or NULL. */
+const char *config_reply(const struct config *config, const char *rule);
+
+/* Names of the enums above, as the grammar spells them. */
+const char *metric_name(enum metric metric);
+const char *mode_name(enum mode mode);
+
+#endif

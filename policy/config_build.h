@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy/config_build.h - from what is written to what the engine reads.
+ */
+#ifndef MORTSAFE_POLICY_CONFIG_BUILD_H
+#define MORTSAFE_POLICY_CONFIG_BUILD_H
+
+#include "policy/reading.h"
+
+/*
+ * Fill build->config (all zero but for its text) and check it; what is wrong
+ * is noted.  MS_NOMEM.  Either way config_destroy() ends what was made.
+ */
+enum ms_err config_build(const struct build *build);
+
+/* Readers, by the types of options: words, numbers and texts, ... */
+enum ms_err config_value_bool(const struct reading *r);
+enum ms_err config_value_choice(const struct reading *r);
+enum ms_err config_value_number(const struct reading *r);
+enum ms_err config_value_size(const struct reading *r);
+enum ms_err config_value_text(const struct reading *r);
+enum ms_err config_value_name(const struct reading *r);
+enum ms_err config_value_path(const struct reading *r);
+enum ms_err config_value_socket(const struct reading *r);
+enum ms_err config_value_domain(const struct reading *r);
+enum ms_err config_value_date(const struct reading *r);
+
+/* ... lists of them, ... */
+enum ms_err config_list_strings(const struct reading *r);
+enum ms_err config_list_ports(const struct reading *r);
+
+/* ... prefixes, domains and owners, which may stand in tables, ... */
+enum ms_err config_files_prefixes(const struct reading *r);
+enum ms_err config_files_clients(const struct reading *r);
+enum ms_err config_files_own(const struct reading *r);
+enum ms_err config_files_own_table(const struct reading *r);
+enum ms_err config_files_owners(const struct reading *r);
+
+/* ... what limits alone have, ... */
+enum ms_err config_limit_key(const struct reading *r);
+enum ms_err config_limit_rates(const struct reading *r);
+enum ms_err config_limit_table(const struct reading *r);
+
+/* ... and names of networks, listeners, limits. */
+enum ms_err config_refer_in(const struct reading *r);
+enum ms_err config_refer_on(const struct reading *r);
+enum ms_err config_refer_from(const struct reading *r);
+enum ms_err config_refer_networks(const struct reading *r);
+enum ms_err config_refer_skip(const struct reading *r);
+
+/* The kind of sessions that `in =` knows by NAME; 0 if it is none. */
+uint8_t config_refer_kind(const char *name);
+
+/* The table of TYPE that term I names, in *OUT, which table_destroy() ends;
+ * NULL there with MS_OK: what is wrong has been noted.  MS_NOMEM. */
+enum ms_err config_files_table(const struct reading *r, size_t i,
+                               enum table_type type, struct table **out);
+
+/* Hand each value of term 0's TABLE to CHECK, and note what it says. */
+void config_files_check(const struct reading *r, const struct table *table,
+                        enum ms_err (*check)(const struct reading *r,
+                                             const char *value,
+                                             struct why *why));
+
+/* What no option can know alone: of one limit, then of all. */
+void config_limit_check(const struct build *b,
+                        const struct config_block *block);
+void config_limit_sums(const struct build *b);
+
+/* Have A and B the same key, prefix lengths included? */
+bool config_limit_same_key(const struct limit *a, const struct limit *b);
+
+/* Give LIMIT, which is right, its identity. */
+void config_limit_identify(struct limit *limit);
+
+/* What no option can know alone, all blocks: errors, then warnings about what
+ * has none.  MS_NOMEM. */
+enum ms_err config_check(const struct build *b);
+enum ms_err config_warn(const struct build *b);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* policy/config_diff.c - what a reload does to counts. */
+#include <config.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/config_build.h"
+
+enum { SPANS_MAX = 64 }; /* of one limit; more are not told of */
+
+struct spans {
+    size_t n;
+    uint32_t span_s[SPANS_MAX];
+};
+
+struct teller {
+    void (*line)(void *arg, const char *text);
+    void *arg;
+};
+
+static void
+tell(const struct teller *teller, const struct limit *limit, const char *what)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "limit %s: %s", limit->name, what);
+    teller->line(teller->arg, text);
+}
+
+static bool
+has_span(const struct spans *spans, uint32_t span_s)
+{
+    size_t i;
+
+    for (i = 0; i < spans->n; i++)
+        if (spans->span_s[i] == span_s)
+            return true;
+    return false;
+}
+
+static void
+add_rates(struct spans *spans, const struct rates *rates)
+{
+    size_t i;
+
+    for (i = 0; i < rates->n && spans->n < SPANS_MAX; i++)
+        if (rates->rate[i].span_s != 0 &&
+            !has_span(spans, rates->rate[i].span_s))
+            spans->span_s[spans->n++] = rates->rate[i].span_s;
+}
+
+/* All windows that LIMIT can have, those of its table included. */
+static void
+find_spans(const struct limit *limit, struct spans *spans)
+{
+    const enum rate_unit unit =
+        limit->count == METRIC_BYTES ? RATE_BYTES : RATE_EVENTS;
+    struct table_entry entry;
+    struct rates rates;
+    size_t i;
+
+    spans->n = 0;
+    add_rates(spans, &limit->rates);
+    for (i = 0; limit->rates_table != NULL &&
+                table_entry(limit->rates_table, i, &entry);
+         i++)
+        if (rates_parse(entry.value, unit, &rates, NULL) == MS_OK)
+            add_rates(spans, &rates);
+}
+
+/* Tell of LIMIT's spans that OTHER has not: they are WHAT. */
+static void
+tell_spans(const struct teller *teller, const struct limit *limit,
+           const struct spans *spans, const struct spans *other,
+           const char *what)
+{
+    char span[RATE_TEXT], text[120];
+    size_t i;
+
+    for (i = 0; i < spans->n; i++) {
+        if (has_span(other, spans->span_s[i]))
+            continue;
+        snprintf(text, sizeof text, "the span %s %s",
+                 span_print(spans->span_s[i], span), what);
+        tell(teller, limit, text);
+    }
+}
+
+static void
+compare(const struct teller *teller, const struct limit *old,
+        const struct limit *new)
+{
+    struct spans before, after;
+
+    if (old->id != new->id) {
+        tell(teller, new,
+             !config_limit_same_key(old, new)
+                 ? "another key; its counts start empty"
+             : old->count != new->count
+                 ? "counts something else; it starts empty"
+                 : "another scope; its counts start empty");
+        return;
+    }
+    find_spans(old, &before);
+    find_spans(new, &after);
+    tell_spans(teller, new, &after, &before, "is new; its count starts empty");
+    tell_spans(teller, new, &before, &after, "is gone; its count is dropped");
+}
+
+/* Limit I, the one that passes behind the others; NULL behind that. */
+static const struct limit *
+nth(const struct config *config, size_t i)
+{
+    if (i < config->n_limits)
+        return config->limits[i];
+    return i == config->n_limits ? config->postmaster : NULL;
+}
+
+static const struct limit *
+find(const struct config *config, const char *name)
+{
+    const struct limit *limit;
+    size_t i;
+
+    for (i = 0; (limit = nth(config, i)) != NULL; i++)
+        if (strcmp(limit->name, name) == 0)
+            return limit;
+    return NULL;
+}
+
+void
+config_diff(const struct config *old, const struct config *new,
+            void (*line)(void *arg, const char *text), void *arg)
+{
+    const struct teller teller = {line, arg};
+    const struct limit *limit, *other;
+    size_t i;
+
+    for (i = 0; (limit = nth(new, i)) != NULL; i++) {
+        other = find(old, limit->name);
+        if (other == NULL)
+            tell(&teller, limit, "is new; its counts start empty");
+        else
+            compare(&teller, other, limit);
+    }
+    for (i = 0; (limit = nth(old, i)) != NULL; i++)
+        if (find(new, limit->name) == NULL)
+            tell(&teller, limit, "is gone; its counts are dropped");
+}

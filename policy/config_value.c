@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* policy/config_value.c - readers of options that stand for themselves. */
+#include <config.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "policy/address.h"
+#include "policy/config_build.h"
+#include "policy/guess.h"
+
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+
+/* ----- words and numbers */
+
+/* One of the option's words, in *OUT; else an error that names them. */
+static bool
+find_word(const struct reading *r, unsigned *out)
+{
+    const struct option_word *word = r->setting->option->words;
+    char all[256] = "", hint[GUESS_TEXT];
+    struct guess guess;
+    size_t len = 0;
+
+    guess_start(&guess, reading_term(r, 0));
+    for (; word->word != NULL; word++) {
+        if (strcmp(word->word, reading_term(r, 0)) == 0) {
+            *out = word->value;
+            return true;
+        }
+        guess_try(&guess, word->word);
+        if (len < sizeof all)
+            len += (size_t)snprintf(all + len, sizeof all - len, "%s%s",
+                                    len == 0 ? "" : " | ", word->word);
+    }
+    reading_error(r, 0, "`%s` is none of: %s%s", reading_term(r, 0), all,
+                  guess_print(&guess, hint));
+    return false;
+}
+
+enum ms_err
+config_value_bool(const struct reading *r)
+{
+    unsigned value;
+    bool yes;
+
+    if (!find_word(r, &value) || r->setting->option->type == OPTION_FLAG)
+        return MS_OK;
+    yes = value != 0;
+    memcpy(reading_at(r), &yes, sizeof yes);
+    return MS_OK;
+}
+
+enum ms_err
+config_value_choice(const struct reading *r)
+{
+    unsigned value;
+
+    if (find_word(r, &value))
+        memcpy(reading_at(r), &value, sizeof value);
+    return MS_OK;
+}
+
+/* N as the option's type writes it. */
+static char *
+print_number(const struct option *option, uint64_t n, char buf[32])
+{
+    if (option->type == OPTION_OCTAL)
+        snprintf(buf, 32, "%04" PRIo64, n);
+    else if (option->type == OPTION_PERCENT)
+        snprintf(buf, 32, "%" PRIu64 "%%", n);
+    else if (option->type == OPTION_SIZE && n % GIB == 0)
+        snprintf(buf, 32, "%" PRIu64 "G", n / GIB);
+    else if (option->type == OPTION_SIZE && n % MIB == 0)
+        snprintf(buf, 32, "%" PRIu64 "M", n / MIB);
+    else
+        snprintf(buf, 32, "%" PRIu64, n);
+    return buf;
+}
+
+/* Is N in the option's range?  Else an error with the range. */
+static bool
+check_range(const struct reading *r, uint64_t n)
+{
+    const struct option *option = r->setting->option;
+    char least[32], most[32];
+
+    if (n >= option->least && n <= option->most)
+        return true;
+    reading_error(r, 0, "`%s` is not from %s to %s", reading_term(r, 0),
+                  print_number(option, option->least, least),
+                  print_number(option, option->most, most));
+    return false;
+}
+
+enum ms_err
+config_value_number(const struct reading *r)
+{
+    const enum option_type type = r->setting->option->type;
+    const char *p = reading_term(r, 0);
+    unsigned value;
+    uint64_t n;
+
+    if (!reading_digits(&p, type == OPTION_OCTAL ? 8 : 10, &n) ||
+        strcmp(p, type == OPTION_PERCENT ? "%" : "") != 0) {
+        reading_error(r, 0, "`%s` is no %s%s", reading_term(r, 0),
+                      option_type_name(type),
+                      type == OPTION_PERCENT ? " such as 80%" : "");
+        return MS_OK;
+    }
+    if (!check_range(r, n))
+        return MS_OK;
+    value = (unsigned)n; /* no such option has more than 32 bits */
+    memcpy(reading_at(r), &value, sizeof value);
+    return MS_OK;
+}
+
+enum ms_err
+config_value_size(const struct reading *r)
+{
+    static const char units[] = "KMG";
+    const char *p = reading_term(r, 0), *unit;
+    uint64_t n, times = 1;
+    bool good = reading_digits(&p, 10, &n);
+
+    if (good && *p != '\0') {
+        unit = strchr(units, *p);
+        good = unit != NULL && p[1] == '\0';
+        if (good)
+            times <<= 10 * (unit - units + 1);
+    }
+    if (!good) {
+        reading_error(r, 0, "`%s` is no size such as 512M or 1G",
+                      reading_term(r, 0));
+        return MS_OK;
+    }
+    n = n > UINT64_MAX / times ? UINT64_MAX : n * times;
+    if (check_range(r, n))
+        memcpy(reading_at(r), &n, sizeof n);
+    return MS_OK;
+}
+
+/* ----- texts */
+
+static enum ms_err
+store_text(const struct reading *r, const char *text)
+{
+    memcpy(reading_at(r), &text, sizeof text);
+    return MS_OK;
+}
+
+static enum ms_err
+store_copy(const struct reading *r, const char *text)
+{
+    const char *copy = arena_dup(r->build->arena, text, strlen(text));
+
+    return copy == NULL ? MS_NOMEM : store_text(r, copy);
+}
+
+/* "{name}" at TEXT must be one that replies know; returns what is behind. */
+static const char *
+check_placeholder(const struct reading *r, const char *text)
+{
+    static const char *const known[] = {"recipient", "sender", "used",
+                                        "limit",     "span",   "retry",
+                                        "ref",       "client", "user"};
+    const char *end = strpbrk(text + 1, "{}");
+    char name[32], hint[GUESS_TEXT];
+    struct guess guess;
+    size_t i, len = end == NULL ? 0 : (size_t)(end - text - 1);
+
+    if (end == NULL || *end != '}' || len >= sizeof name) {
+        reading_error(r, 0, "`{` without a name and `}` behind it");
+        return text + 1;
+    }
+    memcpy(name, text + 1, len);
+    name[len] = '\0';
+    guess_start(&guess, name);
+    for (i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(known[i], name) == 0)
+            return end + 1;
+        guess_try(&guess, known[i]);
+    }
+    reading_error(r, 0, "no reply knows `{%s}`%s", name,
+                  guess_print(&guess, hint));
+    return end + 1;
+}
+
+/* SMTP replies are printable ASCII (RFC 5321 section 4.2). */
+static void
+check_reply(const struct reading *r, const char *text)
+{
+    const char *p = text;
+
+    if (*p == '\0')
+        reading_error(r, 0, "the text is empty");
+    while (*p != '\0') {
+        if (*p == '{') {
+            p = check_placeholder(r, p);
+        } else if (*p < ' ' || *p > '~') {
+            reading_error(r, 0, "a reply can hold printable ASCII only");
+            return;
+        } else {
+            p++;
+        }
+    }
+}
+
+enum ms_err
+config_value_text(const struct reading *r)
+{
+    const struct config_setting *setting = r->setting;
+    size_t i, len = 0, at = 0;
+    char *text;
+
+    for (i = 0; i < setting->n_terms; i++)
+        len += strlen(reading_term(r, i)) + 1;
+    if (len - 1 > setting->option->most) {
+        reading_error(r, 0, "longer than %" PRIu64 " bytes",
+                      setting->option->most);
+        return MS_OK;
+    }
+    text = arena_get(r->build->arena, len);
+    if (text == NULL)
+        return MS_NOMEM;
+    for (i = 0; i < setting->n_terms; i++) {
+        if (i > 0)
+            text[at++] = ' ';
+        memcpy(text + at, reading_term(r, i), strlen(reading_term(r, i)));
+        at += strlen(reading_term(r, i));
+    }
+    if (setting->option->type == OPTION_REPLY)
+        check_reply(r, text);
+    return store_text(r, text);
+}
+
+enum ms_err
+config_value_name(const struct reading *r)
+{
+    const char *name = reading_term(r, 0);
+
+    if (*name == '\0')
+        return store_text(r, NULL);
+    if (strpbrk(name, ":/ \t\n") != NULL)
+        reading_error(r, 0, "`%s` is no name of a user or group", name);
+    return store_text(r, name);
+}
+
+enum ms_err
+config_value_path(const struct reading *r)
+{
+    if (reading_term(r, 0)[0] != '/')
+        reading_error(r, 0, "`%s` does not begin with /", reading_term(r, 0));
+    return store_text(r, reading_term(r, 0));
+}
+
+/* ----- the socket */
+
+static void
+check_local_socket(const struct reading *r, const char *path)
+{
+    const struct sockaddr_un un;
+
+    if (path[0] != '/')
+        reading_error(r, 0, "`%s` does not begin with /", path);
+    else if (strlen(path) >= sizeof un.sun_path)
+        reading_error(r, 0, "the path is longer than %zu bytes",
+                      sizeof un.sun_path - 1);
+}
+
+static void
+check_inet_socket(const struct reading *r, const char *text)
+{
+    const char *p = text;
+    uint64_t port;
+
+    if (!reading_digits(&p, 10, &port) || *p != '@' || p[1] == '\0' ||
+        strpbrk(p + 1, "@ \t/") != NULL)
+        reading_error(r, 0, "`%s` is not of the form port@host", text);
+    else if (port < 1 || port > 65535)
+        reading_error(r, 0, "the port is not from 1 to 65535");
+}
+
+static void
+check_descriptor(const struct reading *r, const char *text)
+{
+    const char *p = text;
+    uint64_t n;
+
+    if (!reading_digits(&p, 10, &n) || *p != '\0' || n < 3 || n > 1023)
+        reading_error(r, 0, "`%s` is no descriptor from 3 to 1023", text);
+}
+
+enum ms_err
+config_value_socket(const struct reading *r)
+{
+    static const struct {
+        const char *prefix;
+        void (*check)(const struct reading *r, const char *text);
+    } forms[] = {{"local:", check_local_socket},
+                 {"unix:", check_local_socket},
+                 {"inet:", check_inet_socket},
+                 {"inet6:", check_inet_socket},
+                 {"fd:", check_descriptor}};
+    const char *text = reading_term(r, 0);
+    size_t i;
+
+    for (i = 0; i < sizeof forms / sizeof *forms; i++) {
+        size_t len = strlen(forms[i].prefix);
+
+        if (strncmp(text, forms[i].prefix, len) != 0)
+            continue;
+        forms[i].check(r, text + len);
+        return store_text(r, text);
+    }
+    reading_error(r, 0,
+                  "`%s` is none of local:/path, unix:/path, inet:port@host, "
+                  "inet6:port@host, fd:N",
+                  text);
+    return MS_OK;
+}
+
+/* ----- dates */
+
+static bool
+is_leap(unsigned year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+/* Days from 1970-01-01 to a day of the Gregorian calendar after 1970. */
+static int64_t
+days_since_epoch(unsigned year, unsigned month, unsigned day)
+{
+    static const unsigned before[] = {0,   31,  59,  90,  120, 151,
+                                      181, 212, 243, 273, 304, 334};
+    const int64_t y = year - 1;
+
+    return (int64_t)(year - 1970) * 365 + (y / 4 - y / 100 + y / 400) -
+           (1969 / 4 - 1969 / 100 + 1969 / 400) + before[month - 1] + day - 1 +
+           (month > 2 && is_leap(year));
+}
+
+static bool
+parse_date(const char *text, struct wall *end)
+{
+    static const unsigned lengths[] = {31, 28, 31, 30, 31, 30,
+                                       31, 31, 30, 31, 30, 31};
+    unsigned year, month, day, last;
+    size_t i;
+
+    if (strlen(text) != 10)
+        return false;
+    for (i = 0; i < 10; i++)
+        if (i == 4 || i == 7 ? text[i] != '-' : text[i] < '0' || text[i] > '9')
+            return false;
+    year = (unsigned)strtoul(text, NULL, 10);
+    month = (unsigned)strtoul(text + 5, NULL, 10);
+    day = (unsigned)strtoul(text + 8, NULL, 10);
+    if (year < 1970 || month < 1 || month > 12 || day < 1)
+        return false;
+    last = lengths[month - 1] + (month == 2 && is_leap(year));
+    if (day > last)
+        return false;
+    end->s = (days_since_epoch(year, month, day) + 1) * 86400;
+    return true;
+}
+
+enum ms_err
+config_value_date(const struct reading *r)
+{
+    const bool yes = true;
+    struct wall end;
+
+    if (!parse_date(reading_term(r, 0), &end)) {
+        reading_error(r, 0, "`%s` is no day such as 2027-03-31",
+                      reading_term(r, 0));
+        return MS_OK;
+    }
+    memcpy(reading_at(r), &end, sizeof end);
+    memcpy(reading_count_at(r), &yes, sizeof yes);
+    return MS_OK;
+}
+
+enum ms_err
+config_value_domain(const struct reading *r)
+{
+    char domain[ADDRESS_DOMAIN_MAX + 1];
+
+    if (address_domain(reading_term(r, 0), domain))
+        return store_copy(r, domain);
+    reading_error(r, 0, "`%s` is no domain name", reading_term(r, 0));
+    return MS_OK;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy/option.h - every block and option of the configuration, one row
+ * each.  Parser, checker, printer, the manual's test and the tool's listing
+ * read these rows; nothing else knows what may be written.
+ */
+#ifndef MORTSAFE_POLICY_OPTION_H
+#define MORTSAFE_POLICY_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_block {
+    BLOCK_TOP, /* outside of any block */
+    BLOCK_USERS,
+    BLOCK_NETWORK,
+    BLOCK_DOMAINS,
+    BLOCK_LISTENER,
+    BLOCK_OWNERS,
+    BLOCK_LIMIT,
+    BLOCK_EXEMPT,
+    BLOCK_REPLY,
+    BLOCK_STORE,
+    BLOCK_LOG,
+    BLOCKS
+};
+
+/* How a block is headed. */
+enum option_title {
+    TITLE_NONE,
+    TITLE_NAME, /* a name of the operator's choice */
+    TITLE_RULE  /* a rule, as log lines name it */
+};
+
+struct option_block_row {
+    const char *name; /* "network"; "" for BLOCK_TOP */
+    enum option_title title;
+    const char *help;
+};
+
+enum option_type {
+    OPTION_BOOL,       /* one of two words */
+    OPTION_FLAG,       /* the same without a destination: who makes the block
+                          looks at it */
+    OPTION_CHOICE,     /* one of some words */
+    OPTION_NUMBER,     /* unsigned */
+    OPTION_OCTAL,      /* unsigned */
+    OPTION_PERCENT,    /* unsigned; written with % */
+    OPTION_SIZE,       /* uint64_t, bytes; K, M, G */
+    OPTION_TEXT,       /* char *; several words are joined by blanks */
+    OPTION_REPLY,      /* char *: text for an SMTP reply */
+    OPTION_NAME,       /* char *: of a user or group; "" is NULL */
+    OPTION_PATH,       /* char *: absolute */
+    OPTION_SOCKET,     /* char * */
+    OPTION_DOMAIN,     /* char *: A-labels */
+    OPTION_DATE,       /* struct wall and, at count_at, bool */
+    OPTION_PORTS,      /* uint16_t * and, at count_at, size_t */
+    OPTION_WORDS,      /* char ** and size_t */
+    OPTION_SENDERS,    /* char ** and size_t: patterns */
+    OPTION_LOGINS,     /* char ** and size_t: folded, completed */
+    OPTION_MAILBOXES,  /* char ** and size_t: envelope addresses */
+    OPTION_NAMES,      /* char ** and size_t: domains in A-labels */
+    OPTION_OWN,        /* the operator's domains; no destination */
+    OPTION_OWN_TABLE,  /* the same from a texthash table */
+    OPTION_PREFIXES,   /* of a network, cidr tables too; no destination */
+    OPTION_CLIENTS,    /* struct nettree *, cidr tables too */
+    OPTION_TEXTHASH,   /* struct table *: lists of logins */
+    OPTION_KEY,        /* struct limit_key[2] and size_t */
+    OPTION_RATES,      /* struct rates */
+    OPTION_RATE_TABLE, /* struct table * */
+    OPTION_MAP,        /* struct table * */
+    OPTION_ON,         /* uint64_t: bits of listeners */
+    OPTION_IN,         /* uint8_t *: kinds of sessions by network */
+    OPTION_FROM,       /* uint8_t *: a byte a network */
+    OPTION_NETWORKS,   /* char ** and size_t: names of networks */
+    OPTION_SKIP,       /* uint8_t *: a byte a limit; and bool: all */
+    OPTION_TYPES
+};
+
+struct option_word {
+    const char *word; /* NULL ends a list */
+    unsigned value;
+};
+
+struct option {
+    const char *name;
+    const char *preset; /* the default as it would be written; NULL: none */
+    const char *help;   /* a sentence without its full stop */
+    const struct option_word *words; /* of BOOL, FLAG and CHOICE */
+    uint64_t least, most; /* of NUMBER, OCTAL, PERCENT, SIZE; most letters of
+                             a text */
+    size_t at;            /* the destination in the block's struct; of blocks
+                             without name, in struct config */
+    size_t count_at;      /* the second one of types that have two */
+    enum option_block block;
+    enum option_type type;
+    bool needed; /* the block is nothing without it */
+};
+
+/* The row of BLOCK (below BLOCKS). */
+const struct option_block_row *option_block(enum option_block block);
+
+/* Is NAME the name of a block that may be written?  Then *OUT. */
+bool option_block_find(const char *name, enum option_block *out);
+
+/* BLOCK's rows, in the order in which they are read and printed. */
+const struct option *option_rows(enum option_block block, size_t *n);
+
+/* BLOCK's row of NAME, or NULL. */
+const struct option *option_find(enum option_block block, const char *name);
+
+/* Does TYPE take several values, separated by commas? */
+bool option_is_list(enum option_type type);
+
+/* What to write for TYPE, in a few words: "yes or no", "list of ports". */
+const char *option_type_name(enum option_type type);
+
+#endif

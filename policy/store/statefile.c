@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy/store/statefile.c - the embedded store's SQLite file.
+ *
+ * Ids are assigned by us and grow, so new rows go to the end of the tree; keyed
+ * by its hash a million rows took 4.7 GB and ten times as long.  The lock is
+ * exclusive, which keeps the journal's index in memory: a shared one is mapped,
+ * and on a full disk touching it would end the daemon by SIGBUS.
+ */
+#include <config.h>
+
+#include "policy/store/statefile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+#include <sqlite3.h>
+
+#include "policy/window.h"
+
+enum {
+    APPLICATION = 0x4d534146, /* "MSAF" */
+    VALUE_MAX = 1 << 16,      /* no blob of ours is longer */
+    LOCK_WAIT_MS = 2000
+};
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    PUT,
+    PUT_STATE,
+    DELETE,
+    DELETE_STATE,
+    PUT_META,
+    STATEMENTS
+};
+
+static const char *const sql[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [PUT] = "INSERT OR REPLACE INTO subject VALUES(?1, ?2, ?3, ?4, ?5)",
+    [PUT_STATE] = "INSERT OR REPLACE INTO detector VALUES(?1, ?2)",
+    [DELETE] = "DELETE FROM subject WHERE id = ?1",
+    [DELETE_STATE] = "DELETE FROM detector WHERE id = ?1",
+    [PUT_META] = "INSERT OR REPLACE INTO meta"
+                 " VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+};
+
+static const char schema[] =
+    "CREATE TABLE subject(id INTEGER PRIMARY KEY, key BLOB NOT NULL,"
+    " kind INTEGER NOT NULL, name BLOB NOT NULL, windows BLOB NOT NULL);"
+    "CREATE TABLE detector(id INTEGER PRIMARY KEY, blob BLOB NOT NULL);"
+    "CREATE TABLE meta(id INTEGER PRIMARY KEY, boot TEXT NOT NULL,"
+    " boot_ms INTEGER NOT NULL, wall_s INTEGER NOT NULL,"
+    " clock_ms INTEGER NOT NULL, hash_key BLOB NOT NULL,"
+    " subjects INTEGER NOT NULL, clean INTEGER NOT NULL,"
+    " sum INTEGER NOT NULL);";
+
+/* Before the first access, so that no shared memory is ever made. */
+static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
+                               "PRAGMA synchronous = FULL;"
+                               "PRAGMA cache_size = -8192;"
+                               "PRAGMA temp_store = MEMORY;"
+                               "PRAGMA secure_delete = ON;"
+                               "PRAGMA cell_size_check = ON;"
+                               "PRAGMA trusted_schema = OFF;";
+
+struct statefile {
+    sqlite3 *db;
+    sqlite3_stmt *statement[STATEMENTS];
+};
+
+static enum ms_err
+err_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return MS_OK;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT:
+    case SQLITE_MISMATCH:
+        return MS_INVALID;
+    case SQLITE_NOMEM:
+        return MS_NOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return MS_BUSY;
+    default:
+        return MS_UNAVAIL;
+    }
+}
+
+/* MS_OK, or what RC means, in words. */
+static enum ms_err
+told(struct statefile *file, int rc, struct why *why)
+{
+    enum ms_err err = err_of(rc);
+
+    char buf[128];
+    int system = sqlite3_system_errno(file->db);
+
+    if (err == MS_OK)
+        return MS_OK;
+    if (err != MS_UNAVAIL || system == 0)
+        return why_set(why, err, "%s: %s",
+                       sqlite3_db_filename(file->db, "main"),
+                       sqlite3_errstr(rc));
+    return why_set(why, err, "%s: %s (%s)",
+                   sqlite3_db_filename(file->db, "main"), sqlite3_errstr(rc),
+                   strerror_r(system, buf, sizeof(buf)));
+}
+
+static enum ms_err
+damaged(struct statefile *file, struct why *why, const char *what)
+{
+    return why_set(why, MS_INVALID, "%s: %s",
+                   sqlite3_db_filename(file->db, "main"), what);
+}
+
+/* ----- opening */
+
+static enum ms_err
+connect(const char *path, struct statefile **out, struct why *why)
+{
+    struct statefile *file = calloc(1, sizeof(*file));
+    int rc;
+
+    if (file == NULL)
+        return why_set(why, MS_NOMEM, "%s: no memory", path);
+    rc = sqlite3_open_v2(path, &file->db,
+                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                             SQLITE_OPEN_PRIVATECACHE,
+                         NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_extended_result_codes(file->db, 1);
+        sqlite3_busy_timeout(file->db, LOCK_WAIT_MS);
+        sqlite3_limit(file->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+        sqlite3_db_config(file->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        /* Whoever only looks at a file leaves it as it is. */
+        sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        rc = sqlite3_exec(file->db, settings, NULL, NULL, NULL);
+    }
+    if (rc != SQLITE_OK) {
+        why_set(why, err_of(rc), "%s: %s", path, sqlite3_errstr(rc));
+        statefile_close(file);
+        return err_of(rc);
+    }
+    *out = file;
+    return MS_OK;
+}
+
+/* A pragma's number. */
+static enum ms_err
+pragma(struct statefile *file, const char *text, int64_t *out, struct why *why)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(file->db, text, -1, &statement, NULL);
+    enum ms_err err;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    err = told(file, rc, why);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(statement, 0);
+    else if (err == MS_OK)
+        err = damaged(file, why, "it does not say what it is");
+    sqlite3_finalize(statement);
+    return err;
+}
+
+/* Bring a file of an older layout to this one; there is none yet. */
+static enum ms_err
+migrate(struct statefile *file, int64_t layout, struct why *why)
+{
+    if (layout == STATEFILE_LAYOUT)
+        return MS_OK;
+    return damaged(file, why, "its layout is none that ever was");
+}
+
+static enum ms_err
+check_layout(struct statefile *file, struct why *why)
+{
+    int64_t application = 0, layout = 0;
+    enum ms_err err;
+
+    err = pragma(file, "PRAGMA application_id", &application, why);
+    if (err == MS_OK)
+        err = pragma(file, "PRAGMA user_version", &layout, why);
+    if (err != MS_OK)
+        return err;
+    if (application != APPLICATION)
+        return damaged(file, why, "it is no file of mortsafe's");
+    if (layout > STATEFILE_LAYOUT)
+        return why_set(why, MS_VERSION,
+                       "%s was written by a newer mortsafe (layout %lld, this "
+                       "one knows %d): install that one, or move the file away",
+                       sqlite3_db_filename(file->db, "main"), (long long)layout,
+                       STATEFILE_LAYOUT);
+    return migrate(file, layout, why);
+}
+
+static enum ms_err
+prepare(struct statefile *file, struct why *why)
+{
+    for (int i = 0; i < STATEMENTS; i++) {
+        int rc =
+            sqlite3_prepare_v3(file->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &file->statement[i], NULL);
+
+        if (rc == SQLITE_ERROR)
+            return damaged(file, why, "its tables are not as they should be");
+        if (rc != SQLITE_OK)
+            return told(file, rc, why);
+    }
+    return MS_OK;
+}
+
+enum ms_err
+statefile_open(const char *path, struct statefile **out, struct why *why)
+{
+    struct statefile *file = NULL;
+    enum ms_err err = connect(path, &file, why);
+
+    if (err == MS_OK)
+        err = check_layout(file, why);
+    if (err == MS_OK)
+        err = prepare(file, why);
+    if (err == MS_OK)
+        *out = file;
+    else
+        statefile_close(file);
+    return err;
+}
+
+/* ----- writing */
+
+/* Run a statement whose values are bound. */
+static enum ms_err
+run(struct statefile *file, enum statement which, struct why *why)
+{
+    sqlite3_stmt *statement = file->statement[which];
+    int rc = sqlite3_step(statement);
+    enum ms_err err = told(file, rc, why);
+
+    sqlite3_reset(statement);
+    return err;
+}
+
+/* No copy is made: what is bound outlives the step. */
+static int
+bind(sqlite3_stmt *statement, int i, const uint8_t *bytes, size_t len)
+{
+    if (len == 0)
+        return sqlite3_bind_zeroblob(statement, i, 0);
+    return sqlite3_bind_blob(statement, i, bytes, (int)len, SQLITE_STATIC);
+}
+
+static enum ms_err
+delete_row(struct statefile *file, enum statement which, uint64_t id,
+           struct why *why)
+{
+    int rc = sqlite3_bind_int64(file->statement[which], 1, (int64_t)id);
+
+    return rc == SQLITE_OK ? run(file, which, why) : told(file, rc, why);
+}
+
+static enum ms_err
+put_state(struct statefile *file, const struct row *row, struct why *why)
+{
+    sqlite3_stmt *statement = file->statement[PUT_STATE];
+    int rc = sqlite3_bind_int64(statement, 1, (int64_t)row->id);
+
+    if (rc == SQLITE_OK)
+        rc = bind(statement, 2, row->state, row->state_len);
+    return rc == SQLITE_OK ? run(file, PUT_STATE, why) : told(file, rc, why);
+}
+
+static enum ms_err
+put_row(struct statefile *file, const struct row *row, struct why *why)
+{
+    sqlite3_stmt *statement = file->statement[PUT];
+    int rc = sqlite3_bind_int64(statement, 1, (int64_t)row->id);
+
+    if (rc == SQLITE_OK)
+        rc = bind(statement, 2, row->key, row->key_len);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 3, row->kind);
+    if (rc == SQLITE_OK)
+        rc = bind(statement, 4, row->name, row->name_len);
+    if (rc == SQLITE_OK)
+        rc = bind(statement, 5, row->windows, row->windows_len);
+    return rc == SQLITE_OK ? run(file, PUT, why) : told(file, rc, why);
+}
+
+enum ms_err
+statefile_begin(struct statefile *file, struct why *why)
+{
+    return run(file, BEGIN, why);
+}
+
+enum ms_err
+statefile_write(struct statefile *file, const struct row *row, struct why *why)
+{
+    enum ms_err err = MS_OK;
+
+    if (row->delete)
+        err = delete_row(file, DELETE, row->id, why);
+    else
+        err = put_row(file, row, why);
+    if (err == MS_OK && row->delete_state)
+        err = delete_row(file, DELETE_STATE, row->id, why);
+    if (err == MS_OK && row->state_len > 0)
+        err = put_state(file, row, why);
+    return err;
+}
+
+/* Against damage, as in rows: another hash key would forget everybody. */
+static int64_t
+meta_sum(const struct statefile_meta *meta)
+{
+    static const uint8_t key[crypto_shorthash_KEYBYTES] = "mortsafe.meta";
+    int64_t numbers[5] = {meta->boot_ms, meta->wall_s, meta->clock_ms,
+                          (int64_t)meta->subjects, meta->clean};
+    uint8_t bytes[STATEFILE_BOOT + LEDGER_HASH_KEY + 5 * 8] = {0};
+    uint8_t sum[crypto_shorthash_BYTES];
+    int64_t out = 0;
+
+    memcpy(bytes, meta->boot, strlen(meta->boot));
+    memcpy(bytes + STATEFILE_BOOT, meta->hash_key, LEDGER_HASH_KEY);
+    for (unsigned i = 0; i < 5 * 8; i++)
+        bytes[STATEFILE_BOOT + LEDGER_HASH_KEY + i] =
+            (uint8_t)((uint64_t)numbers[i / 8] >> i % 8 * 8);
+    crypto_shorthash(sum, bytes, sizeof(bytes), key);
+    for (unsigned i = 0; i < sizeof(sum); i++)
+        out = (int64_t)((uint64_t)out << 8 | sum[i]);
+    return out;
+}
+
+static enum ms_err
+put_meta(struct statefile *file, const struct statefile_meta *meta,
+         struct why *why)
+{
+    sqlite3_stmt *statement = file->statement[PUT_META];
+    const int64_t number[] = {meta->boot_ms, meta->wall_s, meta->clock_ms};
+    int rc = sqlite3_bind_text(statement, 1, meta->boot, -1, SQLITE_STATIC);
+
+    for (int i = 0; i < 3 && rc == SQLITE_OK; i++)
+        rc = sqlite3_bind_int64(statement, 2 + i, number[i]);
+    if (rc == SQLITE_OK)
+        rc = bind(statement, 5, meta->hash_key, LEDGER_HASH_KEY);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 6, (int64_t)meta->subjects);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int(statement, 7, meta->clean);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_int64(statement, 8, meta_sum(meta));
+    return rc == SQLITE_OK ? run(file, PUT_META, why) : told(file, rc, why);
+}
+
+enum ms_err
+statefile_commit(struct statefile *file, const struct statefile_meta *meta,
+                 struct why *why)
+{
+    enum ms_err err = put_meta(file, meta, why);
+
+    return err == MS_OK ? run(file, COMMIT, why) : err;
+}
+
+enum ms_err
+statefile_settle(struct statefile *file, struct why *why)
+{
+    int rc = sqlite3_wal_checkpoint_v2(file->db, NULL,
+                                       SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    if (rc == SQLITE_OK) /* then closing may remove the journal */
+        sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return told(file, rc, why);
+}
+
+enum ms_err
+statefile_create(const char *path, const struct statefile_meta *meta,
+                 struct why *why)
+{
+    struct statefile *file = NULL;
+    enum ms_err err = connect(path, &file, why);
+    char head[128];
+
+    if (err != MS_OK)
+        return err;
+    sqlite3_snprintf(sizeof(head), head,
+                     "PRAGMA journal_mode = WAL; BEGIN;"
+                     "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                     APPLICATION, STATEFILE_LAYOUT);
+    err = told(file, sqlite3_exec(file->db, head, NULL, NULL, NULL), why);
+    if (err == MS_OK)
+        err = told(file, sqlite3_exec(file->db, schema, NULL, NULL, NULL), why);
+    if (err == MS_OK)
+        err = prepare(file, why);
+    if (err == MS_OK)
+        err = statefile_commit(file, meta, why);
+    if (err == MS_OK)
+        err = statefile_settle(file, why);
+    statefile_close(file);
+    return err;
+}
+
+void
+statefile_close(struct statefile *file)
+{
+    if (file == NULL)
+        return;
+    for (int i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(file->statement[i]);
+    sqlite3_close(file->db);
+    free(file);
+}
+
+/* ----- reading */
+
+static bool
+meta_fits(const struct statefile_meta *meta, int64_t sum)
+{
+    return meta->clock_ms >= 0 && sum == meta_sum(meta);
+}
+
+enum ms_err
+statefile_read_meta(struct statefile *file, struct statefile_meta *out,
+                    struct why *why)
+{
+    struct statefile_meta meta = {0};
+    sqlite3_stmt *s = NULL;
+    bool whole = false;
+    int rc = sqlite3_prepare_v2(file->db, "SELECT * FROM meta WHERE id = 1", -1,
+                                &s, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW && sqlite3_column_text(s, 1) != NULL &&
+        sqlite3_column_bytes(s, 1) < STATEFILE_BOOT &&
+        sqlite3_column_bytes(s, 5) == LEDGER_HASH_KEY) {
+        memcpy(meta.boot, sqlite3_column_text(s, 1),
+               (size_t)sqlite3_column_bytes(s, 1));
+        meta.boot_ms = sqlite3_column_int64(s, 2);
+        meta.wall_s = sqlite3_column_int64(s, 3);
+        meta.clock_ms = sqlite3_column_int64(s, 4);
+        memcpy(meta.hash_key, sqlite3_column_blob(s, 5), LEDGER_HASH_KEY);
+        meta.subjects = (uint64_t)sqlite3_column_int64(s, 6);
+        meta.clean = sqlite3_column_int(s, 7) != 0;
+        whole = meta_fits(&meta, sqlite3_column_int64(s, 8));
+    }
+    sqlite3_finalize(s);
+    if (err_of(rc) != MS_OK && rc != SQLITE_ERROR)
+        return told(file, rc, why);
+    if (!whole)
+        return damaged(file, why, "its first row is damaged");
+    *out = meta;
+    return MS_OK;
+}
+
+enum ms_err
+statefile_check(struct statefile *file, struct why *why)
+{
+    sqlite3_stmt *s = NULL;
+    int rc =
+        sqlite3_prepare_v2(file->db, "PRAGMA quick_check(1)", -1, &s, NULL);
+    enum ms_err err;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(s);
+    err = told(file, rc, why);
+    if (rc == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(s, 0);
+
+        if (text == NULL || strcmp(text, "ok") != 0)
+            err = damaged(file, why, text != NULL ? text : "damaged");
+    }
+    sqlite3_finalize(s);
+    return err;
+}
+
+static const uint8_t *
+column(sqlite3_stmt *s, int i, size_t *len)
+{
+    const uint8_t *bytes = sqlite3_column_blob(s, i);
+
+    *len = bytes != NULL ? (size_t)sqlite3_column_bytes(s, i) : 0;
+    return bytes;
+}
+
+/*
+ * Both tables are in the order of ids: the row of the lower id, with the state
+ * of the same id.  RC[0] and RC[1] tell where SUBJECT and STATE stand.
+ */
+static struct row
+row_of(sqlite3_stmt *subject, sqlite3_stmt *state, const int rc[2],
+       bool used[2])
+{
+    int64_t id[2] = {INT64_MAX, INT64_MAX};
+    struct row row = {0};
+
+    if (rc[0] == SQLITE_ROW)
+        id[0] = sqlite3_column_int64(subject, 0);
+    if (rc[1] == SQLITE_ROW)
+        id[1] = sqlite3_column_int64(state, 0);
+    used[0] = rc[0] == SQLITE_ROW && id[0] <= id[1];
+    used[1] = rc[1] == SQLITE_ROW && id[1] <= id[0];
+    row.id = (uint64_t)(used[0] ? id[0] : id[1]);
+    if (used[0]) {
+        row.key = column(subject, 1, &row.key_len);
+        row.kind = sqlite3_column_int64(subject, 2);
+        row.name = column(subject, 3, &row.name_len);
+        row.windows = column(subject, 4, &row.windows_len);
+    }
+    if (used[1])
+        row.state = column(state, 1, &row.state_len);
+    return row;
+}
+
+enum ms_err
+statefile_read(struct statefile *file,
+               enum ms_err (*each)(void *arg, const struct row *row), void *arg,
+               struct why *why)
+{
+    static const char *const text[2] = {
+        "SELECT id, key, kind, name, windows FROM subject ORDER BY id",
+        "SELECT id, blob FROM detector ORDER BY id"};
+    sqlite3_stmt *s[2] = {NULL, NULL};
+    int rc[2] = {SQLITE_OK, SQLITE_OK};
+    bool used[2] = {true, true};
+    enum ms_err err = MS_OK;
+
+    for (int i = 0; i < 2 && err == MS_OK; i++) {
+        rc[i] = sqlite3_prepare_v2(file->db, text[i], -1, &s[i], NULL);
+        err = told(file, rc[i], why);
+    }
+    while (err == MS_OK) {
+        struct row row;
+
+        for (int i = 0; i < 2 && err == MS_OK; i++) {
+            if (used[i] && rc[i] != SQLITE_DONE)
+                rc[i] = sqlite3_step(s[i]);
+            err = told(file, rc[i], why);
+        }
+        if (err != MS_OK || (rc[0] == SQLITE_DONE && rc[1] == SQLITE_DONE))
+            break;
+        row = row_of(s[0], s[1], rc, used);
+        err = each(arg, &row);
+    }
+    sqlite3_finalize(s[0]);
+    sqlite3_finalize(s[1]);
+    return err;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The n-th allocation fails, for every n: MS_NOMEM, nothing reported, nothing
+ * made, and (with a leak checker) nothing lost.  The linker puts these
+ * functions before malloc() and its like: see local.mk.
+ */
+#include <config.h>
+
+#include "policy/config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "test/heard.h"
+#include "test/unit.h"
+
+enum { TODAY_S = 1800000000 /* 2027-01-15 */ };
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t n, size_t size);
+char *__real_strdup(const char *text);
+
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+
+static unsigned long left; /* allocations until one fails; 0: none does */
+
+static bool
+fails(void)
+{
+    return left > 0 && --left == 0;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_realloc(void *old, size_t size)
+{
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+void *
+__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+    return fails() ? NULL : __real_reallocarray(old, n, size);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : __real_strdup(text);
+}
+
+static struct heard heard;
+
+static void
+test_load(void **state)
+{
+    struct config *config = NULL;
+    enum ms_err err = MS_NOMEM;
+    unsigned long n = 0;
+
+    (void)state;
+    while (err == MS_NOMEM) {
+        left = ++n;
+        err = heard_load_file(&heard, "full.conf", TODAY_S, &config);
+        if (err == MS_NOMEM) {
+            assert_null(config);
+            assert_string_equal(heard.text, "");
+        }
+    }
+    assert_int_equal(err, MS_OK);
+    assert_true(left > 0);
+    assert_true(n > 100);
+    left = 0;
+    config_destroy(config);
+}
+
+/* Errors, too, need memory. */
+static void
+test_errors(void **state)
+{
+    static const char text[] =
+        "mode = x\nfoo\nsessions = 0\nlimit user { rates = texthash:none }\n"
+        "network a { addr = ::1, x }\nreply limit.x { text = y }\n";
+    struct config *config = NULL;
+    enum ms_err err = MS_NOMEM;
+    unsigned long n = 0;
+
+    (void)state;
+    while (err == MS_NOMEM) {
+        left = ++n;
+        err = heard_load(&heard, text, TODAY_S, &config);
+        if (err == MS_NOMEM)
+            assert_string_equal(heard.text, "");
+    }
+    left = 0;
+    assert_int_equal(err, MS_INVALID);
+    assert_non_null(strstr(heard.text, "t:6:1: there is no rule"));
+    assert_null(config);
+}
+
+static int
+go_to_data(void **state)
+{
+    const char *top = getenv("top_srcdir");
+
+    (void)state;
+    return chdir(top != NULL ? top : ".") != 0 ||
+           chdir("test/data/config") != 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_errors),
+    };
+
+    return cmocka_run_group_tests_name("config_nomem", tests, go_to_data, NULL);
+}
