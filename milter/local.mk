@@ -1,5 +1,30 @@
-# How we are asked and how we answer: the daemon.
+# How we are asked and how we answer: the daemon.  All but main.c is a library,
+# so that the unit programs can link it to a libmilter of their own.
+noinst_LTLIBRARIES += %reldir%/libdaemon.la
+%canon_reldir%_libdaemon_la_SOURCES = \
+	%reldir%/callbacks.c %reldir%/callbacks.h \
+	%reldir%/compat.h \
+	%reldir%/crowd.c %reldir%/crowd.h \
+	%reldir%/daemon.c %reldir%/daemon.h \
+	%reldir%/detach.c %reldir%/detach.h \
+	%reldir%/identity.c %reldir%/identity.h \
+	%reldir%/journal.c %reldir%/journal.h \
+	%reldir%/line.c %reldir%/line.h \
+	%reldir%/negotiate.c %reldir%/negotiate.h \
+	%reldir%/notify.c %reldir%/notify.h \
+	%reldir%/now.c %reldir%/now.h \
+	%reldir%/pidfile.c %reldir%/pidfile.h \
+	%reldir%/quiet.c %reldir%/quiet.h \
+	%reldir%/reload.c %reldir%/reload.h \
+	%reldir%/reply.c %reldir%/reply.h \
+	%reldir%/service.c %reldir%/service.h \
+	%reldir%/session.c %reldir%/session.h \
+	%reldir%/socket.c %reldir%/socket.h \
+	%reldir%/spool.c %reldir%/spool.h \
+	%reldir%/step.c %reldir%/step.h
+
 sbin_PROGRAMS += mortsafe
-mortsafe_LDADD = policy/store/libstore.la policy/libpolicy.la $(MILTER_LIBS)
+mortsafe_LDADD = %reldir%/libdaemon.la policy/store/libstore.la \
+	policy/libpolicy.la $(MILTER_LIBS) $(SODIUM_LIBS)
 mortsafe_SOURCES = \
 	%reldir%/main.c

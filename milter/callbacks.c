@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/callbacks.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "milter/compat.h"
+#include "milter/negotiate.h"
+#include "milter/session.h"
+#include "milter/step.h"
+
+static struct daemon *the_daemon;
+
+/* A macro's value, which lives as long as the callback; NULL for none or an
+ * empty one.  libmilter's argument is not const, though it is not changed. */
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+    const char *value = smfi_getsymval(ctx, (char *)(uintptr_t)name);
+
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* ----- sessions */
+
+/* The session behind CTX, made if there is none; NULL: no memory. */
+static struct session *
+get_session(SMFICTX *ctx, struct daemon *daemon)
+{
+    struct session *session = smfi_getpriv(ctx);
+    const struct config *config;
+
+    if (session != NULL || session_create(daemon, &session) != MS_OK)
+        return session;
+    if (smfi_setpriv(ctx, session) != MI_SUCCESS) {
+        session_destroy(session);
+        return NULL;
+    }
+    config = daemon_config_get(daemon);
+    session->over = !daemon_session_begin(daemon, config->sessions);
+    daemon_config_put(daemon, config);
+    return session;
+}
+
+/* A failure where there is no message whose configuration counts. */
+static sfsistat
+fail_early(struct step *step, enum step_fault fault, enum ms_err err)
+{
+    sfsistat status;
+
+    step->config = daemon_config_get(step->daemon);
+    status = step_fail(step, fault, err);
+    daemon_config_put(step->daemon, step->config);
+    step->config = NULL;
+    return status;
+}
+
+/* The same where a session or message would have begun: who only observes
+ * wants to hear no more of it, and its descriptor back. */
+static sfsistat
+fail_begin(struct step *step, enum step_fault fault, enum ms_err err)
+{
+    sfsistat status = fail_early(step, fault, err);
+
+    return status == SMFIS_CONTINUE ? SMFIS_ACCEPT : status;
+}
+
+/* ----- CONNECT */
+
+static void
+read_connection(SMFICTX *ctx, struct session *session, const char *name,
+                const struct sockaddr *addr)
+{
+    const char *client = macro(ctx, "{client_addr}");
+
+    session_end(session, SESSION_REFUNDED); /* of a connection used again */
+    session_forget_connect(session);
+    session_set_client(session, addr);
+    session->client_stdin =
+        !session->has_client && client != NULL && strcmp(client, "0") == 0;
+    session_copy(session->name, sizeof(session->name), name);
+    session_copy(session->daemon_name, sizeof(session->daemon_name),
+                 macro(ctx, "{daemon_name}"));
+    session_copy(session->daemon_port, sizeof(session->daemon_port),
+                 macro(ctx, "{daemon_port}"));
+    session_copy(session->daemon_addr, sizeof(session->daemon_addr),
+                 macro(ctx, "{daemon_addr}"));
+    session_copy(session->daemon_flags, sizeof(session->daemon_flags),
+                 macro(ctx, "{daemon_flags}"));
+    session_copy(session->hostname, sizeof(session->hostname), macro(ctx, "j"));
+}
+
+/* Ask what is used at MAIL, and wait for nothing. */
+static sfsistat
+ask_connect(struct step *step)
+{
+    struct session *session = step->session;
+    struct policy *p = &step->policy;
+
+    session->config = step->config;
+    session->connected = step->now;
+    session_facts(session, NULL, step->now.wall, &step->facts);
+    policy_ask(step->config, &step->facts, STAGE_CONNECT, p);
+    step->has_scene = true;
+    if (p->wants) {
+        session->connect_err =
+            store_submit(daemon_store(step->daemon), p->items, p->n_items,
+                         step->now, &session->ticket);
+        return SMFIS_CONTINUE;
+    }
+    (void)policy_answer(p, NULL);
+    return step_answer(step);
+}
+
+static sfsistat
+connected(SMFICTX *ctx, struct daemon *daemon, const char *name,
+          const struct sockaddr *addr)
+{
+    struct step step COMPAT_UNINITIALIZED;
+    struct session *session = get_session(ctx, daemon);
+    sfsistat status;
+
+    step_begin(&step, ctx, daemon, session);
+    if (session == NULL)
+        return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
+    read_connection(ctx, session, name, addr);
+    if (session->over)
+        return fail_begin(&step, STEP_FULL, MS_BUSY);
+    step.config = daemon_config_get(daemon);
+    status = ask_connect(&step);
+    if (session->ticket == NULL && session->connect_err == MS_OK)
+        session_forget_connect(session);
+    return status;
+}
+
+static sfsistat
+greeted(SMFICTX *ctx, struct daemon *daemon, const char *name)
+{
+    struct session *session = get_session(ctx, daemon);
+
+    if (session != NULL)
+        session_copy(session->helo, sizeof(session->helo), name);
+    return SMFIS_CONTINUE;
+}
+
+/* ----- MAIL */
+
+/* The octets of `SIZE=`; 0 if it is not said. */
+static uint64_t
+read_size(char **argv)
+{
+    for (; *argv != NULL; argv++) {
+        const char *digits = *argv + 5;
+        uint64_t size = 0;
+
+        if (strncasecmp(*argv, "SIZE=", 5) != 0)
+            continue;
+        for (; *digits >= '0' && *digits <= '9'; digits++) {
+            if (size > UINT64_MAX / 10 - 1)
+                return UINT64_MAX;
+            size = size * 10 + (uint64_t)(*digits - '0');
+        }
+        return size;
+    }
+    return 0;
+}
+
+/* Begin a message with what MAIL and its macros say; the login is offered
+ * here and nowhere else. */
+static enum ms_err
+begin_message(SMFICTX *ctx, struct session *session, char **argv)
+{
+    struct session_mail mail = {
+        .sender = argv[0] != NULL ? argv[0] : "",
+        .login = macro(ctx, "{auth_authen}"),
+        .login_type = macro(ctx, "{auth_type}"),
+        .id = macro(ctx, "i"),
+        .tls = macro(ctx, "{tls_version}") != NULL,
+        .size = argv[0] != NULL ? read_size(argv + 1) : 0,
+    };
+
+    return session_begin(session, daemon_config_get(session->daemon), &mail);
+}
+
+/* Did the verdict just answered refuse, and is it only observed? */
+static bool
+only_observed(const struct step *step, sfsistat status)
+{
+    return status == SMFIS_CONTINUE && policy_refuses(&step->policy);
+}
+
+/* What was asked at CONNECT is due at the first MAIL. */
+static sfsistat
+judge_connect(struct step *step)
+{
+    struct session *session = step->session;
+    const struct config *config = step->config;
+    enum ms_err err;
+    sfsistat status = SMFIS_CONTINUE;
+
+    if (session->config == NULL)
+        return status;
+    step->config = session->config;
+    err = step_judge_connect(step);
+    status =
+        err == MS_OK ? step_answer(step) : step_fail(step, STEP_STORE, err);
+    if (err == MS_OK && only_observed(step, status))
+        session->message->unjudged = true;
+    step->config = config;
+    session_forget_connect(session);
+    return status;
+}
+
+static void
+note_one(struct step *step, enum crowd_of kind, const char *name)
+{
+    static const char *const kinds[CROWD_KINDS] = {
+        [CROWD_HELO] = "helo",
+        [CROWD_DOMAINS] = "domains",
+    };
+    const struct scene *scene = &step->policy.scene;
+    unsigned n;
+
+    if (crowd_note(daemon_crowd(step->daemon), kind, scene->client, name,
+                   step->now.mono, &n))
+        journal_crowd(daemon_journal(step->daemon), scene, kinds[kind], n,
+                      step->now);
+}
+
+/* One machine that may relay has one name and few sender domains; a gateway
+ * or a list server has many. */
+static void
+note_crowd(struct step *step)
+{
+    const struct scene *scene = &step->policy.scene;
+    const struct address *sender = &scene->sender_parsed;
+
+    if (scene->kind != KIND_RELAY || scene->network == NULL ||
+        scene->network->class == CLASS_GATEWAY ||
+        scene->network->class == CLASS_LIST)
+        return;
+    if (step->session->helo[0] != '\0')
+        note_one(step, CROWD_HELO, step->session->helo);
+    if (sender->form == ADDRESS_DOMAIN &&
+        !domains_has(step->config->domains, sender->domain))
+        note_one(step, CROWD_DOMAINS, sender->domain);
+}
+
+static sfsistat
+judge_mail(struct step *step)
+{
+    struct session *session = step->session;
+    struct message *m = session->message;
+    enum ms_err err;
+    sfsistat status;
+
+    step->config = m->config;
+    session_facts(session, m, step->now.wall, &step->facts);
+    err = step_judge(step, STAGE_MAIL);
+    if (err != MS_OK)
+        return step_fail(step, STEP_STORE, err);
+    status = step_answer(step);
+    if (status != SMFIS_CONTINUE)
+        return status;
+    if (only_observed(step, status)) {
+        m->unjudged = true;
+        return status;
+    }
+    message_charge(m, step->receipts, step->n_receipts);
+    note_crowd(step);
+    return judge_connect(step);
+}
+
+static sfsistat
+mail(SMFICTX *ctx, struct daemon *daemon, char **argv)
+{
+    struct step step COMPAT_UNINITIALIZED;
+    struct session *session = get_session(ctx, daemon);
+    sfsistat status;
+
+    step_begin(&step, ctx, daemon, session);
+    if (session == NULL)
+        return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
+    if (session->over)
+        return fail_begin(&step, STEP_FULL, MS_BUSY);
+    if (begin_message(ctx, session, argv) != MS_OK)
+        return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
+    status = judge_mail(&step);
+    if (status != SMFIS_CONTINUE)
+        session_end(session, SESSION_REFUNDED);
+    return status;
+}
+
+/* ----- RCPT */
+
+/* The queue id, which Postfix has only from the second recipient on. */
+static void
+read_id(SMFICTX *ctx, struct message *m)
+{
+    if (m->id[0] == '\0')
+        session_copy(m->id, sizeof(m->id), macro(ctx, "i"));
+}
+
+/* A bare "5.1.1": an accepted virtual alias on Postfix shows "5.1.1 User
+ * unknown in virtual alias table" in its place. */
+static bool
+is_bare_code(const char *text)
+{
+    size_t n;
+
+    if (text == NULL || *text == '\0' || strchr("245", *text) == NULL ||
+        text[1] != '.')
+        return false;
+    n = strspn(text += 2, "0123456789");
+    if (n < 1 || n > 3 || text[n] != '.')
+        return false;
+    n = strspn(text += n + 1, "0123456789");
+    return n >= 1 && n <= 3 && text[n] == '\0';
+}
+
+static void
+read_recipient(SMFICTX *ctx, char **argv, struct facts *facts)
+{
+    const char *host;
+
+    facts->recipient = argv[0] != NULL ? argv[0] : "";
+    facts->rcpt_mailer = macro(ctx, "{rcpt_mailer}");
+    facts->refused = facts->unknown = false;
+    if (facts->rcpt_mailer == NULL || strcmp(facts->rcpt_mailer, "error") != 0)
+        return;
+    host = macro(ctx, "{rcpt_host}");
+    facts->refused = is_bare_code(host);
+    facts->unknown = facts->refused && strncmp(host, "5.1.", 4) == 0;
+}
+
+/* Does what needs no store, the relay rule above all, refuse? */
+static bool
+refuses_freely(struct step *step)
+{
+    struct policy *p = &step->policy;
+
+    policy_ask(step->config, &step->facts, STAGE_RCPT, p);
+    step->has_scene = true;
+    return !p->wants && policy_answer(p, NULL) && policy_refuses(p) &&
+           p->verdict.limit == NULL;
+}
+
+/*
+ * The MTA has refused it and will not ask us.  The relay rule is answered all
+ * the same: macros must not open anything, should they ever be misread.
+ */
+static sfsistat
+note_refused(struct step *step)
+{
+    enum ms_err err;
+
+    if (refuses_freely(step))
+        return step_answer(step);
+    err = step_note_refused(step);
+    if (err != MS_OK)
+        (void)step_fail(step, STEP_NOTE, err);
+    policy_count(&step->policy, &step->facts);
+    message_count(step->session->message, &step->facts);
+    return SMFIS_CONTINUE;
+}
+
+/* Without memory for it the message is not held but put off. */
+static bool
+keep_held(struct message *m, const struct verdict *verdict)
+{
+    if (m->held == NULL)
+        m->held = malloc(sizeof(*m->held));
+    if (m->held == NULL)
+        return false;
+    *m->held = *verdict;
+    m->facts.held = m->held;
+    return true;
+}
+
+static void
+let_through(struct step *step)
+{
+    struct message *m = step->session->message;
+
+    policy_count(&step->policy, &step->facts);
+    message_count(m, &step->facts);
+    message_charge(m, step->receipts, step->n_receipts);
+    m->nrcpt++;
+}
+
+/* The store has failed, and the operator wants mail to go on. */
+static void
+let_through_uncounted(struct step *step)
+{
+    struct message *m = step->session->message;
+
+    m->facts.recipients++;
+    m->facts.external += step->policy.external;
+    m->nrcpt++;
+}
+
+static sfsistat
+judge_rcpt(struct step *step)
+{
+    struct message *m = step->session->message;
+    const struct policy *p = &step->policy;
+    enum ms_err err = step_judge(step, STAGE_RCPT);
+    sfsistat status;
+
+    if (err != MS_OK) {
+        status = step_fail(step, STEP_STORE, err);
+        if (status == SMFIS_CONTINUE)
+            let_through_uncounted(step);
+        return status;
+    }
+    status = step_answer(step);
+    if (only_observed(step, status)) {
+        m->nrcpt++;
+        return status;
+    }
+    if (status != SMFIS_CONTINUE)
+        return status;
+    let_through(step);
+    if (p->hold && !keep_held(m, &p->verdict))
+        return step_fail(step, STEP_MEMORY, MS_NOMEM);
+    return status;
+}
+
+static sfsistat
+rcpt(SMFICTX *ctx, struct daemon *daemon, char **argv)
+{
+    struct step step COMPAT_UNINITIALIZED;
+    struct session *session = smfi_getpriv(ctx);
+    struct message *m = session != NULL ? session->message : NULL;
+
+    step_begin(&step, ctx, daemon, session);
+    if (m == NULL)
+        return fail_early(&step, STEP_ORDER, MS_INVALID);
+    read_id(ctx, m);
+    session_facts(session, m, step.now.wall, &step.facts);
+    read_recipient(ctx, argv, &step.facts);
+    if (m->unjudged) {
+        m->nrcpt += !step.facts.refused;
+        return SMFIS_CONTINUE;
+    }
+    step.config = m->config;
+    return step.facts.refused ? note_refused(&step) : judge_rcpt(&step);
+}
+
+/* ----- headers, body and their end */
+
+/* Count octets that came; asked for only while a limit counts bytes. */
+static sfsistat
+octets(SMFICTX *ctx, size_t n)
+{
+    struct session *session = smfi_getpriv(ctx);
+
+    if (session != NULL && session->message != NULL) {
+        session->message->bodies = true;
+        session->message->octets += n;
+    }
+    return SMFIS_CONTINUE;
+}
+
+/* The store has failed; a hold that has been decided stays. */
+static sfsistat
+fail_end(struct step *step, enum ms_err err)
+{
+    const struct verdict *held = step->session->message->held;
+    sfsistat status = step_fail(step, STEP_STORE, err);
+
+    if (status != SMFIS_CONTINUE || held == NULL)
+        return status;
+    step->policy.verdict = *held;
+    step->policy.verdict.action = VERDICT_HOLD;
+    return step_hold(step);
+}
+
+static sfsistat
+judge_end(struct step *step)
+{
+    struct message *m = step->session->message;
+    enum ms_err err;
+    sfsistat status;
+
+    step->facts.bytes = m->bodies ? m->octets : m->facts.size;
+    if (m->unjudged) {
+        step_look(step);
+        return SMFIS_CONTINUE;
+    }
+    err = step_judge(step, STAGE_END);
+    if (err != MS_OK)
+        return fail_end(step, err);
+    status = step_answer(step);
+    if (step->policy.verdict.action == VERDICT_HOLD)
+        status = step_hold(step);
+    return status;
+}
+
+static sfsistat
+message_end(SMFICTX *ctx, struct daemon *daemon)
+{
+    struct step step COMPAT_UNINITIALIZED;
+    struct session *session = smfi_getpriv(ctx);
+    struct message *m = session != NULL ? session->message : NULL;
+    sfsistat status;
+
+    step_begin(&step, ctx, daemon, session);
+    if (m == NULL)
+        return fail_early(&step, STEP_ORDER, MS_INVALID);
+    read_id(ctx, m);
+    session_facts(session, m, step.now.wall, &step.facts);
+    step.config = m->config;
+    status = judge_end(&step);
+    if (status != SMFIS_CONTINUE) {
+        session_end(session, SESSION_REFUNDED);
+        return status;
+    }
+    if (step.policy.verdict.action != VERDICT_HOLD ||
+        step.policy.verdict.observed)
+        step_accepted(&step);
+    session_end(session, SESSION_KEPT);
+    return status;
+}
+
+/* ----- what libmilter calls */
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *addr)
+{
+    struct daemon *daemon = the_daemon;
+    sfsistat status = SMFIS_TEMPFAIL;
+
+    if (daemon_enter(daemon))
+        status = connected(ctx, daemon, name, addr);
+    daemon_leave(daemon);
+    return status;
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *name)
+{
+    struct daemon *daemon = the_daemon;
+    sfsistat status = SMFIS_TEMPFAIL;
+
+    if (daemon_enter(daemon))
+        status = greeted(ctx, daemon, name);
+    daemon_leave(daemon);
+    return status;
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+    struct daemon *daemon = the_daemon;
+    sfsistat status = SMFIS_TEMPFAIL;
+
+    if (daemon_enter(daemon))
+        status = mail(ctx, daemon, argv);
+    daemon_leave(daemon);
+    return status;
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+    struct daemon *daemon = the_daemon;
+    sfsistat status = SMFIS_TEMPFAIL;
+
+    if (daemon_enter(daemon))
+        status = rcpt(ctx, daemon, argv);
+    daemon_leave(daemon);
+    return status;
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+    return octets(ctx, strlen(name) + strlen(value) + 4); /* ": " and CRLF */
+}
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+    return octets(ctx, 2);
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *bytes, size_t n)
+{
+    (void)bytes;
+    return octets(ctx, n);
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+    struct daemon *daemon = the_daemon;
+    sfsistat status = SMFIS_TEMPFAIL;
+
+    if (daemon_enter(daemon))
+        status = message_end(ctx, daemon);
+    daemon_leave(daemon);
+    return status;
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+    struct daemon *daemon = the_daemon;
+    struct session *session = smfi_getpriv(ctx);
+
+    if (daemon_enter(daemon) && session != NULL)
+        session_end(session, SESSION_DROPPED);
+    daemon_leave(daemon);
+    return SMFIS_CONTINUE;
+}
+
+/* May be the only callback, and may hold the lock of libmilter's pool. */
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+    struct daemon *daemon = the_daemon;
+    struct session *session = smfi_getpriv(ctx);
+
+    if (daemon_enter(daemon) && session != NULL) {
+        (void)smfi_setpriv(ctx, NULL);
+        session_destroy(session);
+        daemon_session_end(daemon);
+    }
+    daemon_leave(daemon);
+    return SMFIS_CONTINUE;
+}
+
+static bool
+counts_bytes(struct daemon *daemon)
+{
+    const struct config *config;
+    bool bytes = false;
+
+    if (daemon_enter(daemon)) {
+        config = daemon_config_get(daemon);
+        bytes = config->counts_bytes;
+        daemon_config_put(daemon, config);
+    }
+    daemon_leave(daemon);
+    return bytes;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+             unsigned long f2, unsigned long f3, unsigned long *out_actions,
+             unsigned long *out_steps, unsigned long *out_f2,
+             unsigned long *out_f3)
+{
+    (void)f2;
+    (void)f3;
+    *out_actions = negotiate_actions(actions);
+    *out_steps = negotiate_steps(steps, counts_bytes(the_daemon));
+    *out_f2 = 0;
+    *out_f3 = 0;
+    negotiate_macros(ctx, actions);
+    return SMFIS_CONTINUE;
+}
+
+struct smfiDesc
+callbacks_describe(void)
+{
+    static char name[] = "mortsafe";
+    struct smfiDesc filter = {
+        .xxfi_name = name,
+        .xxfi_version = SMFI_VERSION,
+        .xxfi_flags = SMFIF_QUARANTINE,
+        .xxfi_connect = on_connect,
+        .xxfi_helo = on_helo,
+        .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_rcpt,
+        .xxfi_header = on_header,
+        .xxfi_eoh = on_eoh,
+        .xxfi_body = on_body,
+        .xxfi_eom = on_eom,
+        .xxfi_abort = on_abort,
+        .xxfi_close = on_close,
+        .xxfi_negotiate = on_negotiate,
+    };
+
+    return filter;
+}
+
+void
+callbacks_serve(struct daemon *daemon)
+{
+    the_daemon = daemon;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * milter/daemon.h - what all sessions share: the configuration of the hour,
+ * the store, the journal, counters, and refunds on their way to the store.
+ * All functions are thread-safe unless they say otherwise.
+ */
+#ifndef MORTSAFE_MILTER_DAEMON_H
+#define MORTSAFE_MILTER_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "milter/crowd.h"
+#include "milter/journal.h"
+#include "policy/config.h"
+#include "policy/store/store.h"
+#include "policy/verdict.h"
+
+struct daemon;
+
+/* Receipts of one message: a block on the heap that grows, and then travels
+ * whole, so that giving it back needs no memory. */
+struct receipts {
+    struct receipts *next; /* in the queue of refunds */
+    size_t n, room;
+    struct receipt item[];
+};
+
+/* For the status line and the metrics. */
+struct daemon_counts {
+    uint64_t sessions;     /* open now */
+    uint64_t sessions_all; /* since the start */
+    uint64_t capped;       /* turned away: too many at once */
+    uint64_t accepted;     /* messages */
+    uint64_t done[VERDICT_HOLD + 1], would[VERDICT_HOLD + 1]; /* decisions */
+    uint64_t errors;   /* failures of our own in a decision */
+    uint64_t running;  /* callbacks now */
+    uint64_t finished; /* callbacks since the start */
+};
+
+/* Which of the counts of a decision goes up. */
+enum daemon_count {
+    DAEMON_ACCEPTED,
+    DAEMON_CAPPED,
+    DAEMON_ERROR,
+    DAEMON_COUNTS
+};
+
+/*
+ * Make a daemon in *OUT, which owns CONFIG and STORE from then on; JOURNAL is
+ * borrowed.  MS_NOMEM.
+ */
+enum ms_err daemon_create(struct config *config, struct store *store,
+                          struct journal *journal, struct daemon **out);
+
+/*
+ * Give refunds that still wait to the store, and end that and the
+ * configuration: all but DAEMON itself, which a late callback may still ask
+ * whether it is closed.  It is, and no callback runs.
+ */
+void daemon_retire(struct daemon *daemon);
+
+/* daemon_retire(), unless that has been done, and free DAEMON.  NULL is
+ * fine. */
+void daemon_destroy(struct daemon *daemon);
+
+struct store *daemon_store(struct daemon *daemon);
+struct journal *daemon_journal(struct daemon *daemon);
+struct crowd *daemon_crowd(struct daemon *daemon);
+
+/* A counted reference to the configuration of now; daemon_config_put() gives
+ * it back (NULL is fine). */
+const struct config *daemon_config_get(struct daemon *daemon);
+void daemon_config_put(struct daemon *daemon, const struct config *config);
+
+/* From now on CONFIG (moved) is what daemon_config_get() gives. */
+void daemon_config_swap(struct daemon *daemon, struct config *config);
+
+/*
+ * A callback begins, and ends.  False: the daemon is closed, so the callback
+ * must touch nothing; it calls daemon_leave() all the same.
+ */
+bool daemon_enter(struct daemon *daemon);
+void daemon_leave(struct daemon *daemon);
+
+/* No callback may do anything any more. */
+void daemon_close(struct daemon *daemon);
+
+/* A session begins, and ends.  False: there would be more than MAX; it counts
+ * all the same. */
+bool daemon_session_begin(struct daemon *daemon, unsigned max);
+void daemon_session_end(struct daemon *daemon);
+
+/* Give back what RECEIPTS (moved; NULL is fine) prove, later: never waits and
+ * needs no memory, for abort and close. */
+void daemon_refund(struct daemon *daemon, struct receipts *receipts);
+
+/*
+ * Wait until refunds have come or UNTIL has, and give them to the store: one
+ * thread's work.  daemon_wake() ends the wait.
+ */
+void daemon_refund_wait(struct daemon *daemon, struct mono until);
+void daemon_wake(struct daemon *daemon);
+
+void daemon_count(struct daemon *daemon, enum daemon_count count);
+void daemon_count_verdict(struct daemon *daemon, const struct verdict *verdict,
+                          enum journal_deed deed);
+void daemon_counts(struct daemon *daemon, struct daemon_counts *out);
+
+#endif

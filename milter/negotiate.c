@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/negotiate.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libmilter/mfdef.h>
+
+/*
+ * The macros of each stage.  One of them is always set, because libmilter
+ * drops an empty list and would go on showing the last transaction's login.
+ * Not {daemon_name} at the end: there Postfix's cleanup(8) gives its own.
+ */
+static const struct {
+    int stage;
+    const char *names;
+} macro_lists[] = {
+    {SMFIM_CONNECT, "j {daemon_name} {daemon_port} {daemon_addr} "
+                    "{daemon_flags} {client_addr}"},
+    {SMFIM_HELO, "j"},
+    {SMFIM_ENVFROM, "j i {mail_addr} {auth_type} {auth_authen} "
+                    "{tls_version}"},
+    {SMFIM_ENVRCPT, "i {rcpt_addr} {rcpt_host} {rcpt_mailer}"},
+    {SMFIM_EOM, "j i"},
+};
+
+unsigned long
+negotiate_actions(unsigned long offered)
+{
+    return offered & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+}
+
+unsigned long
+negotiate_steps(unsigned long offered, bool count)
+{
+    unsigned long want = SMFIP_RCPT_REJ | SMFIP_NODATA | SMFIP_NOUNKNOWN;
+
+    if (!count)
+        want |= SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY;
+    return offered & want;
+}
+
+void
+negotiate_macros(SMFICTX *ctx, unsigned long offered)
+{
+    if ((offered & SMFIF_SETSYMLIST) == 0)
+        return;
+    /* libmilter's argument is not const, though it keeps a copy. */
+    for (size_t i = 0; i < sizeof(macro_lists) / sizeof(macro_lists[0]); i++)
+        (void)smfi_setsymlist(ctx, macro_lists[i].stage,
+                              (char *)(uintptr_t)macro_lists[i].names);
+}

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/service.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libmilter/mfapi.h>
+
+#include "milter/callbacks.h"
+#include "milter/daemon.h"
+#include "milter/detach.h"
+#include "milter/journal.h"
+#include "milter/notify.h"
+#include "milter/now.h"
+#include "milter/pidfile.h"
+#include "milter/reload.h"
+#include "milter/socket.h"
+#include "policy/store/memory.h"
+#include "policy/store/sqlite.h"
+
+enum {
+    DRAIN_MS = 5500,   /* callbacks in flight; each has 5 s from its start */
+    LINGER_MS = 100,   /* for libmilter to write their answers */
+    STUCK_MS = 10000,  /* a callback that takes longer is stuck */
+    STATUS_MS = 10000, /* between two STATUS= lines */
+    WAKE_MS = 50,      /* between two of libmilter's listener */
+    BACKLOG_MAX = 1024
+};
+
+/* Everything of the process; zero is "not made yet". */
+struct service {
+    const struct service_options *options;
+    struct identity who;
+    struct config *config; /* until the daemon owns it */
+    struct detach detach;
+    char *socket; /* as written; SPEC points into it */
+    struct socket_spec spec;
+    int lock;       /* of the socket */
+    bool listening; /* and libmilter will not remove a local socket */
+    struct reload reload;
+    struct journal *journal;
+    struct store *store; /* until the daemon owns it */
+    struct daemon *daemon;
+    struct notify notify;
+    pthread_t keeper, signaller;
+    bool has_keeper, has_signaller;
+    _Atomic bool stopping; /* libmilter is to end */
+    _Atomic bool ending;   /* our threads are */
+};
+
+/* ----- the configuration */
+
+static void
+print_error(void *arg, const char *line)
+{
+    (void)arg;
+    (void)fprintf(stderr, "%s\n", line);
+}
+
+static void
+print_warning(void *arg, const char *line)
+{
+    (void)arg;
+    (void)fprintf(stderr, "warning: %s\n", line);
+}
+
+static void
+ignore_line(void *arg, const char *line)
+{
+    (void)arg;
+    (void)line;
+}
+
+static void complain(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static void
+complain(const char *format, ...)
+{
+    va_list args;
+
+    (void)fputs("mortsafe: ", stderr);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+}
+
+/* Whom root is to become: -u, or what the file says, which root reads for
+ * that alone and without a word. */
+static enum ms_err
+find_user(const struct service_options *options, struct identity *who,
+          struct why *why)
+{
+    const struct config_report quiet = {ignore_line, ignore_line, NULL};
+    struct config *config = NULL;
+    enum ms_err err;
+
+    if (options->user != NULL)
+        return identity_find(options->user, who, why);
+    if (config_load(options->path, now_read().wall, &quiet, &config) != MS_OK)
+        return identity_find("mortsafe", who, why);
+    err = config->user != NULL && config->user[0] != '\0'
+              ? identity_find(config->user, who, why)
+              : why_set(why, MS_INVALID, "user = \"\": name one, or use -u");
+    config_destroy(config);
+    return err;
+}
+
+static int
+find_identity(const struct service_options *options, enum service_need need,
+              struct identity *who)
+{
+    struct why why;
+
+    *who = identity_own();
+    if (identity_is_root()) {
+        struct identity found = *who;
+
+        if (find_user(options, &found, &why) == MS_OK) {
+            *who = found;
+            return EX_OK;
+        }
+        complain("%s%s", need == SERVICE_MAY ? "warning: " : "", why.text);
+        return need == SERVICE_MAY ? EX_OK : EX_NOUSER;
+    }
+    if (options->user != NULL) {
+        struct identity other;
+
+        if (identity_find(options->user, &other, &why) != MS_OK ||
+            other.uid != who->uid) {
+            complain("-u %s: only root can become somebody else",
+                     options->user);
+            return EX_NOPERM;
+        }
+    }
+    return EX_OK;
+}
+
+int
+service_read(const struct service_options *options, enum service_need need,
+             struct identity *who, struct config **config)
+{
+    const struct config_report report = {print_error, print_warning, NULL};
+    struct why why;
+    int code = find_identity(options, need, who);
+    enum ms_err err;
+
+    if (code != EX_OK)
+        return code;
+    if (identity_borrow(who, &why) != MS_OK) {
+        complain("%s", why.text);
+        return EX_NOPERM;
+    }
+    err = config_load(options->path, now_read().wall, &report, config);
+    if (identity_back(who, &why) != MS_OK) {
+        complain("%s", why.text);
+        return EX_OSERR;
+    }
+    return err == MS_OK ? EX_OK : err == MS_NOMEM ? EX_OSERR : EX_CONFIG;
+}
+
+/* ----- the start */
+
+/* An absolute name for the configuration, which a reload will need when we
+ * stand in another folder. */
+static enum ms_err
+read_path(struct service *service, char **absolute)
+{
+    const char *path = service->options->path;
+
+    service->reload.path = path;
+    if (service->options->foreground || path[0] == '/')
+        return MS_OK;
+    *absolute = realpath(path, NULL);
+    if (*absolute == NULL) {
+        struct why why;
+
+        (void)why_errno(&why, MS_UNAVAIL, path);
+        complain("%s", why.text);
+        return MS_UNAVAIL;
+    }
+    service->reload.path = *absolute;
+    return MS_OK;
+}
+
+static int
+listen_on(struct service *service)
+{
+    const struct config *config = service->config;
+    const char *text = service->socket;
+    const char *group = config->socket_group;
+    uid_t owner = service->who.change ? service->who.uid : (uid_t)-1;
+    struct socket_access access = {
+        .mode = config->socket_mode,
+        .group = group != NULL && group[0] != '\0' ? group : NULL,
+        .owner = owner,
+    };
+    int backlog =
+        config->sessions < BACKLOG_MAX ? (int)config->sessions : BACKLOG_MAX;
+    struct why why, warning;
+    enum ms_err err;
+
+    err = socket_parse(text, &service->spec, &why);
+    if (err != MS_OK) {
+        complain("%s", why.text);
+        return EX_CONFIG;
+    }
+    err = socket_claim(&service->spec, owner, &service->lock, &why);
+    if (err == MS_OK && smfi_register(callbacks_describe()) != MI_SUCCESS)
+        err = why_set(&why, MS_NOMEM, "libmilter refuses to work with us");
+    if (err == MS_OK)
+        err = socket_listen(text, &service->spec, &access, backlog, &warning,
+                            &why);
+    if (err != MS_OK) {
+        complain("%s", why.text);
+        return EX_UNAVAILABLE;
+    }
+    service->listening = true;
+    if (warning.text[0] != '\0')
+        complain("warning: %s", warning.text);
+    return EX_OK;
+}
+
+static int
+settle(struct service *service)
+{
+    struct why why;
+
+    if (pidfile_write(service->options->pidfile, &why) != MS_OK) {
+        complain("%s", why.text);
+        return EX_CANTCREAT;
+    }
+    if (identity_become(&service->who, &why) != MS_OK) {
+        complain("%s", why.text);
+        return EX_NOPERM;
+    }
+    return EX_OK;
+}
+
+static struct store_time
+store_now(void *arg)
+{
+    (void)arg;
+    return now_read();
+}
+
+static void
+store_tells(void *arg, enum ms_err err, const char *text)
+{
+    journal_say(arg, err == MS_OK ? LOG_NOTICE : LOG_ERR, "store: %s", text);
+}
+
+static int
+open_store(struct service *service)
+{
+    const struct config *config = service->config;
+    const struct store_clock clock = {.now = store_now};
+    const struct store_events events = {store_tells, service->journal};
+    struct why why = {"no memory"};
+    enum ms_err err = MS_INVALID;
+
+    switch (config->store.type) {
+    case STORE_MEMORY:
+        err = store_memory_create(config->store.memory, &service->store);
+        break;
+    case STORE_EMBEDDED:
+        err = store_sqlite_open(config->store.path, config->store.memory, clock,
+                                events, &service->store, &why);
+        break;
+    }
+    if (err == MS_OK)
+        return EX_OK;
+    complain("store: %s", why.text);
+    return err == MS_BUSY ? EX_TEMPFAIL : EX_UNAVAILABLE;
+}
+
+static int
+make_daemon(struct service *service)
+{
+    const struct config *config = service->config;
+    struct spool_target target = reload_target(&service->reload, config);
+    int code;
+
+    if (journal_create(&target, config->log.format,
+                       reload_level(&service->reload, config),
+                       config->hostname != NULL ? config->hostname : "",
+                       &service->journal) != MS_OK) {
+        complain("no memory");
+        return EX_OSERR;
+    }
+    code = open_store(service);
+    if (code != EX_OK)
+        return code;
+    if (daemon_create(service->config, service->store, service->journal,
+                      &service->daemon) != MS_OK) {
+        complain("no memory");
+        return EX_OSERR;
+    }
+    service->config = NULL;
+    service->store = NULL;
+    callbacks_serve(service->daemon);
+    return EX_OK;
+}
+
+/* ----- threads */
+
+static void
+tell_status(struct service *service, const struct daemon_counts *counts)
+{
+    const struct config *config = daemon_config_get(service->daemon);
+
+    notify_send(&service->notify,
+                "STATUS=mode %s, %llu sessions, %llu messages accepted, "
+                "%llu answers against, %llu would be",
+                mode_name(config->mode), (unsigned long long)counts->sessions,
+                (unsigned long long)counts->accepted,
+                (unsigned long long)(counts->done[VERDICT_DEFER] +
+                                     counts->done[VERDICT_REJECT]),
+                (unsigned long long)(counts->would[VERDICT_DEFER] +
+                                     counts->would[VERDICT_REJECT]));
+    daemon_config_put(service->daemon, config);
+}
+
+/* Callbacks that run, and none that ends for a long time: better to be
+ * restarted than to hang. */
+struct pulse {
+    uint64_t finished;
+    int64_t since_ms;
+};
+
+static bool
+makes_progress(struct pulse *pulse, const struct daemon_counts *counts,
+               struct mono now)
+{
+    if (counts->running == 0 || counts->finished != pulse->finished) {
+        pulse->finished = counts->finished;
+        pulse->since_ms = now.ms;
+    }
+    return now.ms - pulse->since_ms < STUCK_MS;
+}
+
+/* Gives refunds to the store as they come; about once a second it tells the
+ * log what was kept quiet, and systemd how we are. */
+static void *
+keep(void *arg)
+{
+    struct service *service = arg;
+    struct pulse pulse = {0, now_read().mono.ms};
+    int64_t tick_ms = 0, status_ms = 0;
+
+    while (!atomic_load(&service->ending)) {
+        struct store_time now = now_read();
+        struct daemon_counts counts;
+
+        if (now.mono.ms >= tick_ms) {
+            tick_ms = now.mono.ms + 1000;
+            journal_tick(service->journal, now);
+            daemon_counts(service->daemon, &counts);
+            if (service->notify.watchdog_us > 0 &&
+                makes_progress(&pulse, &counts, now.mono))
+                notify_send(&service->notify, "WATCHDOG=1");
+            if (now.mono.ms >= status_ms) {
+                status_ms = now.mono.ms + STATUS_MS;
+                tell_status(service, &counts);
+            }
+        }
+        if (atomic_load(&service->stopping)) {
+            socket_wake(service->socket, &service->spec);
+            tick_ms = now.mono.ms + WAKE_MS;
+        }
+        daemon_refund_wait(service->daemon, (struct mono){tick_ms});
+    }
+    return NULL;
+}
+
+static void
+reload_told(struct service *service)
+{
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    notify_send(&service->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    (void)reload_now(&service->reload, service->daemon);
+    notify_send(&service->notify, "READY=1");
+}
+
+/*
+ * Waits for SIGUSR1, to reload, and beside libmilter's own thread for the
+ * signals that end us.  If libmilter is first, it notices within five seconds;
+ * if we are, at once.
+ */
+static void *
+signaller(void *arg)
+{
+    struct service *service = arg;
+    sigset_t set;
+    int signal;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    for (;;) {
+        if (sigwait(&set, &signal) != 0)
+            continue;
+        if (atomic_load(&service->ending))
+            return NULL;
+        if (signal == SIGUSR1) {
+            reload_told(service);
+        } else {
+            notify_send(&service->notify, "STOPPING=1");
+            atomic_store(&service->stopping, true);
+            daemon_wake(service->daemon);
+            (void)smfi_stop(); /* waits for the listener, whom keep() wakes */
+        }
+    }
+}
+
+static int
+start_threads(struct service *service)
+{
+    if (journal_start(service->journal) == MS_OK &&
+        pthread_create(&service->keeper, NULL, keep, service) == 0) {
+        service->has_keeper = true;
+        if (pthread_create(&service->signaller, NULL, signaller, service) ==
+            0) {
+            service->has_signaller = true;
+            return EX_OK;
+        }
+    }
+    complain("cannot start a thread");
+    return EX_OSERR;
+}
+
+/* ----- the end */
+
+static void
+nap(long ms)
+{
+    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
+
+    (void)nanosleep(&ts, NULL);
+}
+
+/* Wait until no callback runs, for UP_TO_MS at most. */
+static bool
+is_quiet(struct service *service, int64_t up_to_ms)
+{
+    int64_t until_ms = now_read().mono.ms + up_to_ms;
+    struct daemon_counts counts;
+
+    for (;;) {
+        daemon_counts(service->daemon, &counts);
+        if (counts.running == 0)
+            return true;
+        if (now_read().mono.ms >= until_ms)
+            return false;
+        nap(10);
+    }
+}
+
+static void
+end_threads(struct service *service)
+{
+    atomic_store(&service->ending, true);
+    if (service->has_signaller) {
+        (void)pthread_kill(service->signaller, SIGUSR1);
+        (void)pthread_join(service->signaller, NULL);
+    }
+    if (service->has_keeper) {
+        daemon_wake(service->daemon);
+        (void)pthread_join(service->keeper, NULL);
+    }
+}
+
+/*
+ * libmilter has stopped, but does not wait for its callbacks: let them answer
+ * first.  The daemon's struct stays, for one that might come late.
+ */
+static void
+end_daemon(struct service *service)
+{
+    struct store *store = daemon_store(service->daemon);
+    struct why why = {""};
+
+    if (!is_quiet(service, DRAIN_MS))
+        journal_say(service->journal, LOG_WARNING,
+                    "stopping although callbacks still run");
+    nap(LINGER_MS);
+    daemon_close(service->daemon);
+    end_threads(service);
+    if (store_flush(store, now_read(), &why) != MS_OK)
+        journal_say(service->journal, LOG_ERR, "store: %s", why.text);
+    journal_say(service->journal, LOG_NOTICE, "stopped");
+    if (is_quiet(service, LINGER_MS))
+        daemon_retire(service->daemon);
+}
+
+static void
+clean_up(struct service *service)
+{
+    if (service->daemon != NULL)
+        end_daemon(service);
+    journal_destroy(service->journal);
+    store_destroy(service->store);
+    config_destroy(service->config);
+    pidfile_remove(service->options->pidfile);
+    if (service->listening && service->spec.kind == SOCKET_LOCAL)
+        (void)unlink(service->spec.path);
+    notify_close(&service->notify);
+    free(service->socket);
+    if (service->lock >= 0)
+        (void)close(service->lock);
+}
+
+/* ----- all of it */
+
+static int
+serve(struct service *service, enum detach_stderr keep_stderr)
+{
+    const struct config *config = daemon_config_get(service->daemon);
+    int done;
+
+    journal_say(service->journal, LOG_NOTICE,
+                "mortsafe %s started: socket=%s mode=%s sessions=%u",
+                PACKAGE_VERSION, service->socket, mode_name(config->mode),
+                config->sessions);
+    daemon_config_put(service->daemon, config);
+    notify_send(&service->notify, "READY=1");
+    detach_ready(&service->detach, keep_stderr);
+    service->listening = false;
+    done = smfi_main();
+    notify_send(&service->notify, "STOPPING=1");
+    return done == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+}
+
+/*
+ * No thread is to be ended by a signal: they are waited for, by libmilter's
+ * own thread and by our signaller.
+ */
+static void
+block_signals(void)
+{
+    static const int signals[] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        (void)sigaddset(&set, signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGUSR1, SIG_DFL); /* no longer ignored */
+}
+
+static int
+start(struct service *service)
+{
+    const struct config *config = service->config;
+    const char *socket = service->options->socket;
+    enum detach_stderr keep_stderr = config->log.to == LOG_TO_STDERR
+                                         ? DETACH_KEEP_STDERR
+                                         : DETACH_CLOSE_STDERR;
+    struct why why;
+    int code;
+
+    service->socket = strdup(socket != NULL ? socket : config->socket);
+    if (service->socket == NULL) {
+        complain("no memory");
+        return EX_OSERR;
+    }
+    if (reload_descriptors(config, &why) != MS_OK) {
+        complain("%s", why.text);
+        return EX_CONFIG;
+    }
+    code = listen_on(service);
+    if (code == EX_OK)
+        code = settle(service);
+    block_signals();
+    if (code == EX_OK)
+        code = make_daemon(service);
+    if (code == EX_OK)
+        code = start_threads(service);
+    return code == EX_OK ? serve(service, keep_stderr) : code;
+}
+
+int
+service_run(const struct service_options *options)
+{
+    struct service service = {
+        .options = options,
+        .detach = {-1},
+        .lock = -1,
+        .reload = {.debug = options->verbose,
+                   .foreground = options->foreground},
+        .notify = {.fd = -1},
+    };
+    char *absolute = NULL;
+    int code;
+
+    (void)umask(077);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGUSR1, SIG_IGN); /* until there is something to reload */
+    code = service_read(options, SERVICE_MUST, &service.who, &service.config);
+    if (code == EX_OK && read_path(&service, &absolute) != MS_OK)
+        code = EX_NOINPUT;
+    if (code == EX_OK &&
+        (options->foreground || detach_fork(&service.detach, &code))) {
+        notify_open(&service.notify);
+        code = start(&service);
+    }
+    clean_up(&service);
+    free(absolute);
+    return code;
+}

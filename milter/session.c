@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "milter/now.h"
+
+enum { RECEIPTS_FIRST = 8, RECEIPTS_MAX = 4096 };
+
+enum ms_err
+session_create(struct daemon *daemon, struct session **out)
+{
+    struct session *session = calloc(1, sizeof(*session));
+
+    if (session == NULL)
+        return MS_NOMEM;
+    session->daemon = daemon;
+    *out = session;
+    return MS_OK;
+}
+
+void
+session_destroy(struct session *session)
+{
+    if (session == NULL)
+        return;
+    session_end(session, SESSION_DROPPED);
+    session_forget_connect(session);
+    free(session);
+}
+
+void
+session_forget_connect(struct session *session)
+{
+    store_drop(daemon_store(session->daemon), session->ticket);
+    session->ticket = NULL;
+    daemon_config_put(session->daemon, session->config);
+    session->config = NULL;
+    session->connect_err = MS_OK;
+}
+
+void
+session_set_client(struct session *session, const struct sockaddr *addr)
+{
+    session->has_client = false;
+    if (addr == NULL)
+        return;
+    if (addr->sa_family == AF_INET) {
+        memcpy(&session->client.in, addr, sizeof(session->client.in));
+        session->has_client = true;
+    } else if (addr->sa_family == AF_INET6) {
+        memcpy(&session->client.in6, addr, sizeof(session->client.in6));
+        session->has_client = true;
+    }
+}
+
+void
+session_copy(char *out, size_t size, const char *value)
+{
+    size_t len = value != NULL ? strlen(value) : 0;
+
+    if (len >= size)
+        len = 0;
+    if (len > 0)
+        memcpy(out, value, len);
+    out[len] = '\0';
+}
+
+void
+session_facts(const struct session *session, const struct message *message,
+              struct wall now, struct facts *out)
+{
+    if (message != NULL)
+        *out = message->facts;
+    else
+        *out = (struct facts){0};
+    out->now = now;
+    out->client = session->has_client ? &session->client.sa : NULL;
+    out->client_stdin = session->client_stdin;
+    out->daemon_name = session->daemon_name;
+    out->daemon_port = session->daemon_port;
+    out->daemon_flags = session->daemon_flags;
+    out->daemon_addr = session->daemon_addr;
+    out->hostname = session->hostname;
+}
+
+/* Append VALUE (NULL: nothing) at *AT. */
+static const char *
+add_text(char **at, const char *value)
+{
+    char *text = *at;
+    size_t size;
+
+    if (value == NULL)
+        return NULL;
+    size = strlen(value) + 1;
+    memcpy(text, value, size);
+    *at += size;
+    return text;
+}
+
+static size_t
+text_size(const char *value)
+{
+    return value != NULL ? strlen(value) + 1 : 0;
+}
+
+enum ms_err
+session_begin(struct session *session, const struct config *config,
+              const struct session_mail *mail)
+{
+    size_t size = text_size(mail->sender) + text_size(mail->login) +
+                  text_size(mail->login_type);
+    struct message *m = malloc(sizeof(*m) + size);
+    char *at;
+
+    session_end(session, SESSION_REFUNDED);
+    if (m == NULL) {
+        daemon_config_put(session->daemon, config);
+        return MS_NOMEM;
+    }
+    memset(m, 0, sizeof(*m));
+    m->config = config;
+    at = m->text;
+    m->facts.sender = add_text(&at, mail->sender);
+    m->facts.login = add_text(&at, mail->login);
+    m->facts.login_type = add_text(&at, mail->login_type);
+    m->facts.tls = mail->tls;
+    m->facts.size = mail->size;
+    session_copy(m->id, sizeof(m->id), mail->id);
+    session->message = m;
+    return MS_OK;
+}
+
+void
+session_end(struct session *session, enum session_end end)
+{
+    struct message *m = session->message;
+
+    if (m == NULL)
+        return;
+    session->message = NULL;
+    switch (end) {
+    case SESSION_REFUNDED:
+        if (m->receipts != NULL)
+            store_refund(daemon_store(session->daemon), m->receipts->item,
+                         m->receipts->n, now_read());
+        free(m->receipts);
+        break;
+    case SESSION_DROPPED:
+        daemon_refund(session->daemon, m->receipts);
+        break;
+    case SESSION_KEPT:
+        free(m->receipts);
+        break;
+    }
+    daemon_config_put(session->daemon, m->config);
+    free(m->held);
+    free(m);
+}
+
+/* ----- counts and receipts */
+
+void
+message_count(struct message *message, const struct facts *facts)
+{
+    struct facts *had = &message->facts;
+
+    had->recipients = facts->recipients;
+    had->external = facts->external;
+    had->bad = facts->bad;
+    had->ordinary = facts->ordinary;
+    had->counted = facts->counted;
+}
+
+static bool
+same_slice(const struct receipt *a, const struct receipt *b)
+{
+    return a->window == b->window && a->slice == b->slice &&
+           a->epoch == b->epoch && a->span_s == b->span_s &&
+           memcmp(a->key, b->key, sizeof(a->key)) == 0;
+}
+
+/* Room for one more in *LIST; false: no memory. */
+static bool
+has_room(struct receipts **list)
+{
+    size_t room = RECEIPTS_FIRST;
+    struct receipts *grown;
+
+    if (*list != NULL && (*list)->n < (*list)->room)
+        return true;
+    if (*list != NULL)
+        room = 2 * (*list)->room;
+    if (room > RECEIPTS_MAX)
+        return false;
+    grown = realloc(*list, sizeof(*grown) + room * sizeof(grown->item[0]));
+    if (grown == NULL)
+        return false;
+    if (*list == NULL)
+        grown->n = 0;
+    grown->room = room;
+    *list = grown;
+    return true;
+}
+
+/* Add RECEIPT to the one of its slice, which most likely stands at AT. */
+static void
+charge_one(struct message *m, const struct receipt *receipt, size_t at)
+{
+    size_t n = m->receipts != NULL ? m->receipts->n : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct receipt *had = &m->receipts->item[(at + i) % n];
+
+        if (same_slice(had, receipt)) {
+            had->n = receipt->n > UINT32_MAX - had->n ? UINT32_MAX
+                                                      : had->n + receipt->n;
+            return;
+        }
+    }
+    if (has_room(&m->receipts))
+        m->receipts->item[m->receipts->n++] = *receipt;
+}
+
+void
+message_charge(struct message *message, const struct receipt *receipts,
+               size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (receipts[i].n > 0)
+            charge_one(message, &receipts[i], i);
+    }
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/step.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "milter/now.h"
+#include "milter/reply.h"
+
+void
+step_begin(struct step *step, SMFICTX *ctx, struct daemon *daemon,
+           struct session *session)
+{
+    step->ctx = ctx;
+    step->daemon = daemon;
+    step->session = session;
+    step->config = NULL;
+    step->now = now_read();
+    step->deadline.ms = step->now.mono.ms + STEP_DEADLINE_MS;
+    step->began_us = now_us();
+    step->has_scene = false;
+    step->n_receipts = 0;
+}
+
+/* ----- judging */
+
+static struct store *
+store_of(const struct step *step)
+{
+    return daemon_store(step->daemon);
+}
+
+static void
+give_back(struct step *step)
+{
+    if (step->n_receipts > 0)
+        store_refund(store_of(step), step->receipts, step->n_receipts,
+                     step->now);
+    step->n_receipts = 0;
+}
+
+/* Keep the receipts of a round that has been answered. */
+static void
+keep_receipts(struct step *step)
+{
+    const struct charge_answers *answers = &step->answers;
+    const size_t room = sizeof(step->receipts) / sizeof(step->receipts[0]);
+
+    for (size_t i = 0; i < answers->n && step->n_receipts < room; i++) {
+        if (answers->item[i].receipt.n > 0)
+            step->receipts[step->n_receipts++] = answers->item[i].receipt;
+    }
+}
+
+static enum ms_err
+charge(struct step *step)
+{
+    const struct policy *p = &step->policy;
+    struct store_ticket *ticket = NULL;
+    enum ms_err err;
+
+    err =
+        store_submit(store_of(step), p->items, p->n_items, step->now, &ticket);
+    if (err != MS_OK)
+        return err;
+    err = store_collect(store_of(step), ticket, step->deadline, &step->answers);
+    if (err == MS_OK)
+        keep_receipts(step);
+    return err;
+}
+
+static void
+ask(struct step *step, const struct config *config, enum stage stage)
+{
+    step->n_receipts = 0;
+    step->has_scene = true;
+    policy_ask(config, &step->facts, stage, &step->policy);
+}
+
+enum ms_err
+step_judge(struct step *step, enum stage stage)
+{
+    struct policy *p = &step->policy;
+    enum ms_err err = MS_INVALID; /* of an engine that asks for ever */
+
+    ask(step, step->config, stage);
+    for (int round = 0; round < STEP_ROUNDS; round++) {
+        bool charged = p->wants;
+
+        err = charged ? charge(step) : MS_OK;
+        if (err != MS_OK || policy_answer(p, charged ? &step->answers : NULL))
+            break;
+        err = MS_INVALID;
+    }
+    if (err != MS_OK || policy_refuses(p))
+        give_back(step);
+    return err;
+}
+
+enum ms_err
+step_judge_connect(struct step *step)
+{
+    struct session *session = step->session;
+    struct store_ticket *ticket = session->ticket;
+    enum ms_err err = session->connect_err;
+
+    session->ticket = NULL;
+    session_facts(session, NULL, session->connected.wall, &step->facts);
+    ask(step, session->config, STAGE_CONNECT);
+    if (ticket != NULL)
+        err = store_collect(store_of(step), ticket, step->deadline,
+                            &step->answers);
+    if (err == MS_OK)
+        (void)policy_answer(&step->policy, &step->answers);
+    return err;
+}
+
+enum ms_err
+step_note_refused(struct step *step)
+{
+    struct store_ticket *ticket = NULL;
+    struct policy *p = &step->policy;
+    enum ms_err err;
+
+    ask(step, step->config, STAGE_REFUSED);
+    if (!p->wants)
+        return MS_OK;
+    err =
+        store_submit(store_of(step), p->items, p->n_items, step->now, &ticket);
+    if (err == MS_OK)
+        store_drop(store_of(step), ticket);
+    return err;
+}
+
+void
+step_look(struct step *step)
+{
+    scene_make(step->config, &step->facts, &step->policy.scene);
+    step->has_scene = true;
+    verdict_continue(&step->policy.verdict);
+}
+
+/* ----- telling */
+
+static void
+tell(struct step *step, const struct verdict *v, enum journal_deed deed,
+     const char *ref, const char *error)
+{
+    const struct session *session = step->session;
+    const struct message *m = session != NULL ? session->message : NULL;
+    struct journal_entry entry = {
+        .now = step->now,
+        .verdict = v,
+        .deed = deed,
+        .scene = step->has_scene ? &step->policy.scene : NULL,
+        .id = m != NULL ? m->id : NULL,
+        .client_name = session != NULL ? session->name : NULL,
+        .from = m != NULL ? m->facts.sender : NULL,
+        .to = step->has_scene ? step->facts.recipient : NULL,
+        .nrcpt = m != NULL ? m->nrcpt : 0,
+        .ref = ref,
+        .error = error,
+        .took_us = now_us() - step->began_us,
+    };
+
+    daemon_count_verdict(step->daemon, v, deed);
+    journal_decide(daemon_journal(step->daemon), &entry);
+}
+
+/* Trials, warnings, and a domain that the operator may have forgotten. */
+static void
+tell_besides(struct step *step)
+{
+    struct journal *journal = daemon_journal(step->daemon);
+    const struct policy *p = &step->policy;
+
+    for (size_t i = 0; i < p->n_would; i++)
+        tell(step, &p->would[i], JOURNAL_WOULD, NULL, NULL);
+    for (size_t i = 0; i < p->n_warnings; i++)
+        journal_warn(journal, &p->warning[i], step->now);
+    if (p->unlisted)
+        journal_unlisted(journal, p->recipient.domain, step->now);
+}
+
+static sfsistat
+refuse(struct step *step, const struct verdict *v, const char *error)
+{
+    char ref[JOURNAL_REF], text[VERDICT_TEXT];
+
+    journal_ref(daemon_journal(step->daemon), ref);
+    tell(step, v, JOURNAL_DONE, ref, error);
+    if (step->has_scene)
+        verdict_text(v, step->config, &step->policy.scene,
+                     step->facts.recipient, ref, text);
+    else
+        (void)snprintf(text, sizeof(text), "%.400s (ref %s)", v->reason, ref);
+    return reply_set(step->ctx, v, text);
+}
+
+sfsistat
+step_answer(struct step *step)
+{
+    const struct verdict *v = &step->policy.verdict;
+
+    tell_besides(step);
+    switch (v->action) {
+    case VERDICT_CONTINUE:
+        return SMFIS_CONTINUE;
+    case VERDICT_HOLD:
+        if (v->observed)
+            tell(step, v, JOURNAL_WOULD, NULL, NULL);
+        return SMFIS_CONTINUE;
+    case VERDICT_ACCEPT:
+        tell(step, v, JOURNAL_DONE, NULL, NULL);
+        return SMFIS_ACCEPT;
+    case VERDICT_DEFER:
+    case VERDICT_REJECT:
+        break;
+    }
+    if (!v->observed)
+        return refuse(step, v, NULL);
+    tell(step, v, JOURNAL_WOULD, NULL, NULL);
+    return SMFIS_CONTINUE;
+}
+
+/* ----- failures of our own */
+
+static const char *
+err_name(enum ms_err err)
+{
+    switch (err) {
+    case MS_OK:
+        break;
+    case MS_INVALID:
+        return "invalid";
+    case MS_NOMEM:
+        return "memory";
+    case MS_UNAVAIL:
+        return "unavailable";
+    case MS_TIMEOUT:
+        return "timeout";
+    case MS_BUSY:
+        return "busy";
+    case MS_VERSION:
+        return "version";
+    }
+    return "yes";
+}
+
+/* The verdict on FAULT, were it acted upon. */
+static void
+fault_verdict(enum step_fault fault, struct verdict *v)
+{
+    static const struct {
+        const char *rule, *enhanced, *reason;
+    } faults[] = {
+        [STEP_STORE] = {"error.store", "4.3.0",
+                        "Local problem; try again later"},
+        [STEP_MEMORY] = {"error.memory", "4.3.0",
+                         "Local problem; try again later"},
+        [STEP_NOTE] = {"error.store", "4.3.0", ""},
+        [STEP_ORDER] = {"error.order", "4.3.0",
+                        "Local problem; try again later"},
+        [STEP_FULL] = {"error.sessions", "4.3.2",
+                       "Too many connections at once; try again later"},
+    };
+
+    verdict_continue(v);
+    v->action = VERDICT_DEFER;
+    v->code = 451;
+    (void)snprintf(v->enhanced, sizeof(v->enhanced), "%s",
+                   faults[fault].enhanced);
+    (void)snprintf(v->rule, sizeof(v->rule), "%s", faults[fault].rule);
+    v->reason = faults[fault].reason;
+}
+
+/* Does whoever wrote the configuration want to see only what would be? */
+static bool
+observes(const struct step *step)
+{
+    return step->config->mode == MODE_OBSERVE ||
+           (step->has_scene && step->policy.scene.mode == MODE_OBSERVE);
+}
+
+sfsistat
+step_fail(struct step *step, enum step_fault fault, enum ms_err err)
+{
+    struct verdict v;
+
+    daemon_count(step->daemon,
+                 fault == STEP_FULL ? DAEMON_CAPPED : DAEMON_ERROR);
+    fault_verdict(fault, &v);
+    if (observes(step)) {
+        tell(step, &v, JOURNAL_WOULD, NULL, err_name(err));
+        return SMFIS_CONTINUE;
+    }
+    /* Relay and port rules have been passed before a store is asked. */
+    if (fault == STEP_NOTE ||
+        (fault == STEP_STORE && step->config->on_error == ON_ERROR_ACCEPT)) {
+        v.action = VERDICT_CONTINUE;
+        tell(step, &v, JOURNAL_DONE, NULL, err_name(err));
+        return SMFIS_CONTINUE;
+    }
+    return refuse(step, &v, err_name(err));
+}
+
+/* ----- the end of a message */
+
+/* libmilter's argument is not const, though it does not change it. */
+static bool
+quarantine(SMFICTX *ctx, const char *reason)
+{
+    return smfi_quarantine(ctx, (char *)(uintptr_t)reason) == MI_SUCCESS;
+}
+
+sfsistat
+step_hold(struct step *step)
+{
+    struct verdict *v = &step->policy.verdict;
+    char ref[JOURNAL_REF], reason[VERDICT_RULE + 64];
+
+    if (v->observed)
+        return SMFIS_CONTINUE;
+    journal_ref(daemon_journal(step->daemon), ref);
+    (void)snprintf(reason, sizeof(reason), "mortsafe %.*s (ref %s)",
+                   VERDICT_RULE, v->rule, ref);
+    if (quarantine(step->ctx, reason)) {
+        tell(step, v, JOURNAL_DONE, ref, NULL);
+        return SMFIS_CONTINUE;
+    }
+    v->action = VERDICT_DEFER;
+    v->code = 451;
+    (void)snprintf(v->enhanced, sizeof(v->enhanced), "4.3.0");
+    return refuse(step, v, "quarantine");
+}
+
+void
+step_accepted(struct step *step)
+{
+    struct verdict v;
+
+    daemon_count(step->daemon, DAEMON_ACCEPTED);
+    verdict_continue(&v);
+    tell(step, &v, JOURNAL_DONE, NULL, NULL);
+}
