@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""mortsafe at work: a private Postfix that would relay for anybody, mortsafe beside it
+with the embedded store, and the SMTP conversations that matter."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                '..', 'e2e', 'lib'))
+import daemon  # noqa: E402
+import mta     # noqa: E402
+import place   # noqa: E402
+import smtp    # noqa: E402
+
+CONFIG = '''mode    = enforce
+domains   local      { list = example.org }
+network   loopback   { addr = 127.0.0.1, ::1   relay = any   auth = allow   tls = allow }
+users                { fold = yes   default_domain = example.org }
+limit     burst      { key = user   count = messages   rate = 3/1m }
+store                { type = embedded   path = %(store)s }
+log                  { to = stderr }
+'''
+BOLD, DIM, GREEN, RED, PLAIN = ('\033[1m', '\033[2m', '\033[32m', '\033[31m', '\033[0m') \
+    if sys.stdout.isatty() and 'NO_COLOR' not in os.environ else ('',) * 5
+STRANGER = '127.0.0.66'
+wrong = []
+
+
+class Stage:
+    def __init__(self):
+        self.server = mta.Postfix(networks='0.0.0.0/0 [::]/0', auth_plain='no')
+        ports = {k: getattr(self.server, k) for k in ('mx', 'submission', 'submissions')}
+        ports['tls'] = 'require'
+        store = place.path('store')
+        os.mkdir(store, 0o700)
+        os.chown(store, *owner())
+        self.safe = daemon.Mortsafe(config=CONFIG % {'store': store}, ports=ports,
+                                    user='nobody')
+        self.server.options['milter'] = self.server.milter(self.safe.socket)
+        self.shown = 0
+
+    def start(self):
+        self.safe.start()
+        self.server.start()
+        return self
+
+    def logged(self):
+        """Log lines since the last look; the decision is written after the reply."""
+        def new():
+            lines = self.safe.log().splitlines()[self.shown:]
+            return [line for line in lines if 'action=' in line]
+        try:
+            place.until(new, 'a log line', 2)
+        except TimeoutError:
+            pass
+        lines = new()
+        self.shown = len(self.safe.log().splitlines())
+        return lines
+
+
+def owner():
+    import pwd
+    entry = pwd.getpwnam('nobody')
+    return entry.pw_uid, entry.pw_gid
+
+
+def title(number, text):
+    print('\n%s%d. %s%s' % (BOLD, number, text, PLAIN))
+
+
+def step(line, reply, code):
+    """What the client said and heard; CODE is what it must hear."""
+    good = reply.code == code
+    colour = RED if reply.code >= 400 else GREEN
+    print('   C: %s' % line)
+    print('   S: %s%s%s%s' % (colour, reply, PLAIN, '' if good else '   <- expected %d' % code))
+    if not good:
+        wrong.append(line)
+
+
+def tell(stage):
+    for line in stage.logged():
+        print('   %slog: %s%s' % (DIM, line, PLAIN))
+
+
+def send(client, sender, recipient, code):
+    step('MAIL FROM:<%s>' % sender, client.mail('<%s>' % sender), 250)
+    reply = client.rcpt('<%s>' % recipient)
+    step('RCPT TO:<%s>' % recipient, reply, code)
+    if reply.code == 250:
+        step('DATA ... .', client.data(), 250)
+    else:
+        client.rset()
+
+
+def stranger_relays(stage):
+    title(1, 'A stranger tries to relay through a Postfix that would let him')
+    with smtp.Client(stage.server.mx, source=STRANGER) as c:
+        c.ehlo('spammer.test')
+        send(c, 'spam@spam.test', 'victim@victim.test', 550)
+        tell(stage)
+        print('   ... and by a second hop')
+        send(c, 'spam@spam.test', 'victim%victim.test@example.org', 550)
+        tell(stage)
+
+
+def stranger_writes(stage):
+    title(2, 'A stranger writes to a local user')
+    with smtp.Client(stage.server.mx, source=STRANGER) as c:
+        c.ehlo('mx.friend.test')
+        send(c, 'friend@friend.test', 'alice@example.org', 250)
+        tell(stage)
+
+
+def no_login(stage):
+    title(3, 'Port 587 without a login')
+    with smtp.Client(stage.server.submission, source=STRANGER) as c:
+        c.ehlo('laptop.test')
+        c.starttls()
+        c.ehlo('laptop.test')
+        step('MAIL FROM:<alice@example.org>', c.mail('<alice@example.org>'), 530)
+        tell(stage)
+
+
+def login(stage):
+    title(4, 'alice logs in on port 587 and writes to the world')
+    c = smtp.submitter(stage.server.submission, source=STRANGER)
+    send(c, 'alice@example.org', 'friend@friend.test', 250)
+    tell(stage)
+    return c
+
+
+def past_the_limit(stage, c):
+    title(5, 'The same login goes on: its limit here is 3 messages a minute')
+    for n in (2, 3, 4):
+        print('   message %d' % n)
+        send(c, 'alice@example.org', 'friend%d@friend.test' % n, 250 if n < 4 else 450)
+        tell(stage)
+    c.quit()
+
+
+def queue(stage):
+    title(6, 'What Postfix has in its queue: the mail that was allowed, and no other')
+    place.until(lambda: len(stage.server.queue()) >= 4, 'the queue', 5)
+    for message in stage.server.queue():
+        print('   %-14s from=<%s> to=<%s>' % (message.id, message.sender,
+                                              ', '.join(message.recipients)))
+
+
+def restart(stage):
+    title(7, 'mortsafe is killed and started again: the count is still there')
+    time.sleep(1.5)  # a crash may cost the last second of counts
+    stage.safe.kill()
+    stage.safe.start()
+    with smtp.submitter(stage.server.submission, source=STRANGER) as c:
+        send(c, 'alice@example.org', 'friend5@friend.test', 450)
+    tell(stage)
+
+
+def main():
+    print('mortsafe demo: the configuration\n')
+    print('   ' + (CONFIG % {'store': '/var/lib/mortsafe'}).strip().replace('\n', '\n   '))
+    stage = Stage().start()
+    print('\nPostfix listens on ports %d (as 25) and %d (as 587); every client here is %s.'
+          % (stage.server.mx, stage.server.submission, STRANGER))
+    stranger_relays(stage)
+    stranger_writes(stage)
+    no_login(stage)
+    past_the_limit(stage, login(stage))
+    queue(stage)
+    restart(stage)
+    stage.safe.stop()
+    place.leave()
+    if wrong:
+        print('\nThese were not answered as expected: %s' % '; '.join(wrong))
+        sys.exit(1)
+    print('''
+All as it should be; both servers are stopped, and their files are gone.
+
+What to do next:
+   build/plain/mortsafe -V                      this is what you built
+   man man/mortsafe.8                           the daemon; mortsafe.conf.5, mortsafe-policy.7
+   sudo make -C build/plain install             then README.md, "Ten minutes with Postfix"
+   start with `mode = observe`: mortsafe then only logs what it would do''')
+
+
+main()
