@@ -1,0 +1,37 @@
+# Measurements: built by `make bench-programs`, run by test/bench/run.
+EXTRA_PROGRAMS += \
+	%reldir%/milterload \
+	%reldir%/floor \
+	%reldir%/microbench
+EXTRA_DIST += %reldir%/run %reldir%/RESULTS.md
+CLEANFILES += \
+	%reldir%/milterload \
+	%reldir%/floor \
+	%reldir%/microbench
+
+%canon_reldir%_milterload_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
+%canon_reldir%_milterload_SOURCES = \
+	%reldir%/cast.c %reldir%/cast.h \
+	%reldir%/endpoint.c %reldir%/endpoint.h \
+	%reldir%/frame.c %reldir%/frame.h \
+	%reldir%/hist.c %reldir%/hist.h \
+	%reldir%/macros.c %reldir%/macros.h \
+	%reldir%/milterload.c \
+	%reldir%/mta.c %reldir%/mta.h \
+	%reldir%/plan.c %reldir%/plan.h \
+	%reldir%/score.c %reldir%/score.h
+
+%canon_reldir%_floor_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
+%canon_reldir%_floor_SOURCES = %reldir%/floor.c
+%canon_reldir%_floor_LDADD = $(MILTER_LIBS)
+
+%canon_reldir%_microbench_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(SQLITE_CFLAGS)
+%canon_reldir%_microbench_SOURCES = %reldir%/microbench.c
+%canon_reldir%_microbench_LDADD = policy/store/libstore.la policy/libpolicy.la
+
+bench-programs: \
+	%reldir%/milterload$(EXEEXT) \
+	%reldir%/floor$(EXEEXT) \
+	%reldir%/microbench$(EXEEXT)
+
+.PHONY: bench-programs
