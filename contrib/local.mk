@@ -1,0 +1,42 @@
+# Units, recipes, examples.
+dist_doc_DATA = README.md NEWS %reldir%/mortsafe.conf
+
+postfixdocdir = $(docdir)/postfix
+dist_postfixdoc_DATA = %reldir%/postfix/main.cf %reldir%/postfix/master.cf
+sendmaildocdir = $(docdir)/sendmail
+dist_sendmaildoc_DATA = %reldir%/sendmail/mortsafe.mc \
+	%reldir%/sendmail/mortsafe.socket.conf
+
+# The example becomes the configuration where there is none, and goes again if
+# nobody has changed it.
+CONFIGURATION = $(DESTDIR)$(sysconfdir)/mortsafe/mortsafe.conf
+
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(sysconfdir)/mortsafe"
+	test -e "$(CONFIGURATION)" || \
+		$(INSTALL_DATA) "$(srcdir)/%reldir%/mortsafe.conf" "$(CONFIGURATION)"
+
+uninstall-local:
+	! cmp -s "$(srcdir)/%reldir%/mortsafe.conf" "$(CONFIGURATION)" || \
+		rm -f "$(CONFIGURATION)"
+
+EXTRA_DIST += %reldir%/systemd/mortsafe.service.in
+if HAVE_SYSTEMD
+dist_systemdsystemunit_DATA = %reldir%/systemd/mortsafe.socket
+nodist_systemdsystemunit_DATA = %reldir%/systemd/mortsafe.service
+CLEANFILES += %reldir%/systemd/mortsafe.service
+sysusersdir = $(prefix)/lib/sysusers.d
+dist_sysusers_DATA = %reldir%/sysusers.d/mortsafe.conf
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+dist_tmpfiles_DATA = %reldir%/tmpfiles.d/mortsafe.conf
+
+%reldir%/systemd/mortsafe.service: %reldir%/systemd/mortsafe.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %reldir%/systemd && \
+		$(SED) 's|@sbindir[@]|$(sbindir)|g' \
+			"$(srcdir)/%reldir%/systemd/mortsafe.service.in" >$@.tmp && \
+		mv $@.tmp $@
+endif
+
+UNIT_FILE_TESTS = test/test_unit.sh
+TESTS += $(UNIT_FILE_TESTS)
+EXTRA_DIST += $(UNIT_FILE_TESTS)
