@@ -28,7 +28,7 @@ none 'policy/ includes neither libmilter nor milter/' \
 none 'the rules know no store' '#include *"policy/store/' $pure
 none 'only SQLite is known to policy/store, and in one file' \
     '#include *<sqlite3' $pure $(echo $store | tr ' ' '\n' |
-        grep -v 'sqlite\|ledger')
+        grep -v 'statefile')
 none 'policy/ reads no clock' \
     '\<(time|clock_gettime|gettimeofday|localtime|ctime)\(' $pure $store
 none 'policy/ writes no log and never exits' \
