@@ -198,30 +198,6 @@ make_part(const struct limit_key *key, const struct scene *scene,
     return true;
 }
 
-bool
-limit_subject(const struct limit *limit, const struct scene *scene,
-              struct subject *out)
-{
-    struct part part[2];
-    const char *tenant;
-
-    for (size_t i = 0; i < limit->n_keys; i++) {
-        if (!make_part(&limit->key[i], scene, &part[i]))
-            return false;
-    }
-    if (limit->map != NULL) {
-        tenant = table_get(limit->map, part[0].text);
-        if (tenant != NULL)
-            set_part(&part[0], part[0].kind, tenant);
-    }
-    if (limit->n_keys == 1)
-        return subject_make(part[0].kind, part[0].text, out);
-    return subject_make_pair(part[0].kind, part[0].text, part[1].kind,
-                             part[1].text, out);
-}
-
-/* ----- rates */
-
 /* user@domain, user, @domain */
 static const char *
 find_by_name(const struct table *table, const char *name)
@@ -238,26 +214,51 @@ find_by_name(const struct table *table, const char *name)
     return value != NULL ? value : table_get(table, at);
 }
 
+/* PART's entry in TABLE (NULL: there is none), an address's by prefix. */
 static const char *
-find_rates(const struct limit *limit, const struct scene *scene)
+look_up(const struct table *table, const struct scene *scene,
+        const struct part *part)
 {
-    struct part part;
-
-    if (limit->rates_table == NULL || !make_part(&limit->key[0], scene, &part))
+    if (table == NULL)
         return NULL;
-    if (table_type(limit->rates_table) == TABLE_CIDR)
-        return table_get_host(limit->rates_table, scene->client);
-    return find_by_name(limit->rates_table, part.text);
+    if (table_type(table) == TABLE_CIDR)
+        return table_get_host(table, scene->client);
+    return find_by_name(table, part->text);
 }
+
+bool
+limit_subject(const struct limit *limit, const struct scene *scene,
+              struct subject *out)
+{
+    struct part part[2];
+    const char *tenant;
+
+    for (size_t i = 0; i < limit->n_keys; i++) {
+        if (!make_part(&limit->key[i], scene, &part[i]))
+            return false;
+    }
+    tenant = look_up(limit->map, scene, &part[0]);
+    if (tenant != NULL)
+        set_part(&part[0], part[0].kind, tenant);
+    if (limit->n_keys == 1)
+        return subject_make(part[0].kind, part[0].text, out);
+    return subject_make_pair(part[0].kind, part[0].text, part[1].kind,
+                             part[1].text, out);
+}
+
+/* ----- rates */
 
 void
 limit_rates(const struct limit *limit, const struct scene *scene,
             struct rates *out)
 {
-    const char *text = find_rates(limit, scene);
     enum rate_unit unit =
         limit->count == METRIC_BYTES ? RATE_BYTES : RATE_EVENTS;
+    const char *text = NULL;
+    struct part part;
 
+    if (limit->rates_table != NULL && make_part(&limit->key[0], scene, &part))
+        text = look_up(limit->rates_table, scene, &part);
     /* checked when the table was read, so that this cannot fail */
     if (text == NULL || rates_parse(text, unit, out, NULL) != MS_OK)
         *out = limit->rates;
