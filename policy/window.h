@@ -2,7 +2,8 @@
 /*
  * policy/window.h - events counted over one span, in constant space: thirteen
  * slices of ceil(span/12), so that any span that ends now lies inside them.
- * An event counts for at least the span and at most 13/12 of it.
+ * An event counts for at least the span and at most 13/12 of it (a little more
+ * where twelve does not divide the span).
  */
 #ifndef MORTSAFE_POLICY_WINDOW_H
 #define MORTSAFE_POLICY_WINDOW_H
