@@ -7,20 +7,20 @@ sendmaildocdir = $(docdir)/sendmail
 dist_sendmaildoc_DATA = %reldir%/sendmail/mortsafe.mc \
 	%reldir%/sendmail/mortsafe.socket.conf
 
-# The example becomes the configuration where there is none, and goes again if
+# The starter becomes the configuration where there is none, and goes again if
 # nobody has changed it.
 CONFIGURATION = $(DESTDIR)$(sysconfdir)/mortsafe/mortsafe.conf
 
 install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(sysconfdir)/mortsafe"
 	test -e "$(CONFIGURATION)" || \
-		$(INSTALL_DATA) "$(srcdir)/%reldir%/mortsafe.conf" "$(CONFIGURATION)"
+		$(INSTALL_DATA) "$(srcdir)/%reldir%/starter.conf" "$(CONFIGURATION)"
 
 uninstall-local:
-	! cmp -s "$(srcdir)/%reldir%/mortsafe.conf" "$(CONFIGURATION)" || \
+	! cmp -s "$(srcdir)/%reldir%/starter.conf" "$(CONFIGURATION)" || \
 		rm -f "$(CONFIGURATION)"
 
-EXTRA_DIST += %reldir%/systemd/mortsafe.service.in
+EXTRA_DIST += %reldir%/starter.conf %reldir%/systemd/mortsafe.service.in
 if HAVE_SYSTEMD
 dist_systemdsystemunit_DATA = %reldir%/systemd/mortsafe.socket
 nodist_systemdsystemunit_DATA = %reldir%/systemd/mortsafe.service

@@ -3,6 +3,7 @@
 
 #include "milter/service.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -132,7 +133,8 @@ find_identity(const struct service_options *options, enum service_need need,
             *who = found;
             return EX_OK;
         }
-        complain("%s%s", need == SERVICE_MAY ? "warning: " : "", why.text);
+        complain("%s%s (create it, or name another with -u)",
+                 need == SERVICE_MAY ? "warning: " : "", why.text);
         return need == SERVICE_MAY ? EX_OK : EX_NOUSER;
     }
     if (options->user != NULL) {
@@ -205,6 +207,7 @@ listen_on(struct service *service)
     struct socket_access access = {
         .mode = config->socket_mode,
         .group = group != NULL && group[0] != '\0' ? group : NULL,
+        .gid = service->who.change ? service->who.gid : (gid_t)-1,
         .owner = owner,
     };
     int backlog =
@@ -291,11 +294,12 @@ make_daemon(struct service *service)
 {
     const struct config *config = service->config;
     struct spool_target target = reload_target(&service->reload, config);
+    char host[HOST_NAME_MAX + 1] = "";
     int code;
 
+    (void)gethostname(host, sizeof(host) - 1); /* "" will do */
     if (journal_create(&target, config->log.format,
-                       reload_level(&service->reload, config),
-                       config->hostname != NULL ? config->hostname : "",
+                       reload_level(&service->reload, config), host,
                        &service->journal) != MS_OK) {
         complain("no memory");
         return EX_OSERR;

@@ -166,7 +166,6 @@ struct config {
     unsigned socket_mode;
     char *socket_group; /* NULL: leave */
     char *user;         /* NULL: none written */
-    char *hostname;     /* for {j} in `domains` where the MTA gives none */
 
     bool users_fold;
     char *users_default_domain; /* NULL: none */

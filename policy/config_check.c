@@ -67,7 +67,7 @@ check_exempt(const struct build *b, const struct config_block *block)
 /* ----- replies */
 
 static const char *const fixed_rules[] = {
-    "relay.denied", "relay.hop", "relay.none", "relay.syntax", "error"};
+    "relay.denied", "relay.hop", "relay.none", "relay.syntax"};
 
 /* Rules that have a block's name: BLOCK.NAME and what is behind. */
 static const struct {

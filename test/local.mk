@@ -62,7 +62,7 @@ E2E_TESTS = \
 	%reldir%/e2e/t_routing_sendmail.py \
 	%reldir%/e2e/t_traps.py
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(SCRIPT_TESTS) %reldir%/check %reldir%/demo %reldir%/e2e \
+EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %reldir%/demo %reldir%/e2e \
 	%reldir%/data %reldir%/scenario %reldir%/fuzz/seeds
 
 include %D%/fuzz/local.mk

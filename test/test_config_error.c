@@ -168,14 +168,14 @@ static const struct {
     {"a domain", "users { default_domain = a..b }",
      "t:1:26: default_domain: `a..b` is no domain name\n"},
     {"a text that is too long for an SMTP reply",
-     "reply error { text = \"\" }\nreply relay.none { text = b\xc3\xb6se }",
-     "t:1:22: text: the text is empty\n"
+     "reply relay.hop { text = \"\" }\nreply relay.none { text = b\xc3\xb6se }",
+     "t:1:26: text: the text is empty\n"
      "t:2:27: text: a reply can hold printable ASCII only\n"},
-    {"a line break in a reply", "reply error { text = \"a\\nb\" }",
-     "t:1:22: text: a reply can hold printable ASCII only\n"},
-    {"names in a reply", "reply error { text = '{sendr} {used' }",
-     "t:1:22: text: no reply knows `{sendr}`; did you mean `sender`?\n"
-     "t:1:22: text: `{` without a name and `}` behind it\n"},
+    {"a line break in a reply", "reply relay.hop { text = \"a\\nb\" }",
+     "t:1:26: text: a reply can hold printable ASCII only\n"},
+    {"names in a reply", "reply relay.hop { text = '{sendr} {used' }",
+     "t:1:26: text: no reply knows `{sendr}`; did you mean `sender`?\n"
+     "t:1:26: text: `{` without a name and `}` behind it\n"},
     {"a reply for no rule", "reply limit.usr { text = x }",
      "t:1:1: there is no rule `limit.usr`; did you mean `limit.user`?\n"},
     {"a reply for what refuses nothing", "reply limit.postmaster { text = x }",

@@ -148,7 +148,8 @@ test_identity(void **state)
 /* ----- files */
 
 static const char *const files[] = {"full.conf",
-                                    "../../../contrib/mortsafe.conf"};
+                                    "../../../contrib/mortsafe.conf",
+                                    "../../../contrib/starter.conf"};
 
 static void
 test_print_is_fixed(void **state)
@@ -236,7 +237,7 @@ test_full_file(void **state)
                         "News@xn--bcher-kva.example");
     assert_true(nettree_longest(all->clients, host, &value) == false);
     assert_int_equal(all->n_values[EXEMPT_CLIENT], 3);
-    assert_string_equal(config_reply(c, "error"), "a \\ and a \" in it");
+    assert_string_equal(config_reply(c, "relay.hop"), "a \\ and a \" in it");
     config_destroy(c);
 }
 

@@ -534,20 +534,6 @@ ignore(void *arg, const char *line)
     (void)line;
 }
 
-/* A line of a configuration, with the folder of the file for @dir@. */
-static void
-put_line(const struct play *play, const char *line, FILE *out)
-{
-    const char *mark = strstr(line, "@dir@");
-
-    if (mark == NULL)
-        fputs(line, out);
-    else
-        fprintf(out, "%.*s%.*s%s", (int)(mark - line), line,
-                (int)(strrchr(play->file, '/') - play->file), play->file,
-                mark + 5);
-}
-
 static void
 read_config(struct play *play, FILE *in)
 {
@@ -560,7 +546,7 @@ read_config(struct play *play, FILE *in)
     assert_non_null(out);
     while (fgets(line, sizeof(line), in) != NULL &&
            (line[0] == ' ' || line[0] == '\n')) {
-        put_line(play, line, out);
+        fputs(line, out);
         play->line++;
         at = ftell(in);
     }
