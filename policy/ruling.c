@@ -37,13 +37,13 @@ static const struct {
     [RULING_TLS_NEEDED] = {OF_LISTENER, "tls", 530, "5.7.0",
                            "Must issue a STARTTLS command first"},
     [RULING_SENDER_NOT_OWNED] = {OF_LISTENER, "sender", 550, "5.7.1",
-                                 "<{sender}>: the login {user} may not send "
+                                 "{sender}: the login {user} may not send "
                                  "from this address"},
     [RULING_PORT25] = {OF_NETWORK, "port25", 550, "5.7.1",
                        "Port 25 is for mail servers: set your mail program "
                        "to port 587 and log in"},
     [RULING_SENDER_NOT_HERE] = {OF_NETWORK, "sender", 550, "5.7.1",
-                                "<{sender}>: this network may not send from "
+                                "{sender}: this network may not send from "
                                 "this address without a login"},
     [RULING_RELAY_DENIED] = {OF_RELAY, "denied", 550, "5.7.1",
                              "{recipient}: Relaying denied: log in on port "

@@ -208,10 +208,10 @@ scene_make(const struct config *config, const struct facts *facts,
     out->kind = find_kind(config, out);
     out->mode = find_mode(config, out);
     out->own = out->kind != KIND_STRANGER || out->network != NULL;
-    out->has_sender = facts->sender != NULL;
+    out->sender_said = facts->sender;
     out->sender[0] = '\0';
     out->sender_parsed.form = ADDRESS_NULL;
-    if (out->has_sender) {
+    if (facts->sender != NULL) {
         address_parse(facts->sender, &out->sender_parsed);
         address_canonical(&out->sender_parsed, out->sender);
     }

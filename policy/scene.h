@@ -70,7 +70,8 @@ struct scene {
                                      told numbers */
     bool has_login;               /* offered, whether taken or not */
     char user[ADDRESS_TEXT];      /* canonical; "" without */
-    bool has_sender;              /* behind MAIL */
+    const char *sender_said;      /* as it came; borrowed from the facts;
+                                     NULL before MAIL */
     struct address sender_parsed;
     char sender[ADDRESS_TEXT];    /* canonical; "" for <> */
 };

@@ -178,7 +178,7 @@ put_field(struct line *line, const char *name, size_t len,
         put(line, recipient != NULL ? recipient : "");
         break;
     case 1:
-        put(line, scene->sender);
+        put(line, scene->sender_said != NULL ? scene->sender_said : "");
         break;
     case 2:
         if (v->limit != NULL)

@@ -47,7 +47,8 @@ find_programs() {
     if [ -x "$root/usr/sbin/postfix" ]; then
         commands=$root/usr/sbin daemons=$root/usr/lib/postfix/sbin
         meta=$root/etc/postfix
-        export LD_LIBRARY_PATH="$root/usr/lib/postfix:$(libraries "$root")"
+        LD_LIBRARY_PATH=$root/usr/lib/postfix:$(libraries "$root")
+        export LD_LIBRARY_PATH
     else
         commands=/usr/sbin daemons=/usr/lib/postfix/sbin meta=/etc/postfix
         root=
@@ -56,9 +57,10 @@ find_programs() {
     PATH=$commands:$PATH
     # Two accounts that Postfix must tell apart from others; without its own, two
     # that every Debian has and that own nothing here.
-    owner=postfix drop=postdrop
-    getent passwd postfix >/dev/null && getent group postdrop >/dev/null ||
-        { owner=mail drop=news; }
+    owner=mail drop=news
+    if getent passwd postfix >/dev/null && getent group postdrop >/dev/null; then
+        owner=postfix drop=postdrop
+    fi
 }
 
 get_unpacked() {
@@ -100,6 +102,7 @@ write_main() {
     local milter=${opt[milter]-} pass=
     ! yes open || networks='0.0.0.0/0 [::]/0'
     [ "${opt[deliver]-keep}" = discard ] || pass='local, smtp, relay, virtual, lmtp'
+    # shellcheck disable=SC2086 # a list of words
     users=$(printf '{%s = x} ' alice bob postmaster abuse ${opt[user]-})
     {
         cat <<-X
@@ -303,6 +306,7 @@ esac
 shift 2
 if [ "$command" != start ]; then
     [ -r "$dir/where" ] || die "never started: $dir"
+    # shellcheck source=/dev/null
     . "$dir/where"
     find_programs
 fi

@@ -37,7 +37,8 @@ lists='login user mc'
 root=$cache/sendmail
 programs=$root/usr/libexec/sendmail
 macros=$root/usr/share/sendmail/cf
-export LD_LIBRARY_PATH="$(libraries "$root")"
+LD_LIBRARY_PATH=$(libraries "$root")
+export LD_LIBRARY_PATH
 
 get_unpacked() {
     local packages
@@ -50,13 +51,13 @@ get_unpacked() {
 # On a host whose name has no dot Sendmail waits for a minute before it does
 # anything.  A UTS namespace gives it a better name; where that is forbidden, we wait.
 sendmail() {
-    local command=("$programs/sendmail" -C "$dir/etc/sendmail.cf" "$@")
+    local words=("$programs/sendmail" -C "$dir/etc/sendmail.cf" "$@")
     if [[ $(hostname) != *.* ]] && unshare -u true 2>/dev/null; then
         # shellcheck disable=SC2016 # for the inner shell
-        command=(unshare -u sh -c 'hostname mx.example.org && exec "$@"' sh
-            "${command[@]}")
+        words=(unshare -u sh -c 'hostname mx.example.org && exec "$@"' sh
+            "${words[@]}")
     fi
-    "${command[@]}"
+    "${words[@]}"
 }
 
 running() {
@@ -78,7 +79,8 @@ daemons() {
         s/, InputMailFilters=[a-z]*//"
     grep '^DAEMON_OPTIONS' "$(recipe sendmail mortsafe.mc)" | sed "$script"
     [ -z "${opt[reinject]-}" ] ||
-        echo "DAEMON_OPTIONS(\`Name=REINJECT, Family=$1, Addr=$2, Port=${opt[reinject]}, Modify=A')dnl"
+        printf "DAEMON_OPTIONS(\`Name=REINJECT, Family=%s, Addr=%s, Port=%s, Modify=A')dnl\n" \
+            "$1" "$2" "${opt[reinject]}"
 }
 
 write_mc() {
@@ -167,7 +169,8 @@ start() {
     # -bD does not go to the background by itself, -X records the conversations.
     (sendmail -bD -X "$dir/log/transcript") >"$dir/log/start" 2>&1 </dev/null &
     for port in "${opt[mx]}" "${opt[submission]}" "${opt[submissions]}"; do
-        until_true 700 listening_or_dead "$port" $! && running || {
+        until_true 700 listening_or_dead "$port" $! || :
+        running || {
             cat "$dir/log/start" >&2
             die "did not start"
         }
@@ -210,6 +213,7 @@ stop) stop ;;
 queue) sendmail -bp ;;
 held) sendmail -bp -qQ ;;
 log) cat "$dir/log/transcript" ;;
-map) "$programs/makemap" -C "$dir/etc/sendmail.cf" hash "$dir/etc/$1" <"$dir/etc/$1" ;;
+map) # shellcheck disable=SC2094 # it writes NAME.db
+    "$programs/makemap" -C "$dir/etc/sendmail.cf" hash "$dir/etc/$1" <"$dir/etc/$1" ;;
 run) sendmail "$@" ;;
 esac

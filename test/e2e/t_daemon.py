@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -210,6 +211,36 @@ def reloading():
     safe.end()
 
 
+def reloading_under_load():
+    """A hundred reloads, good and bad, under load"""
+    safe = Mortsafe(LOGIN).start()
+    over, bad, done = threading.Event(), [], []
+
+    def work(k):
+        n = 0
+        while not over.is_set():
+            n += 1
+            with session(safe.socket, '198.18.%d.%d' % (k, n % 250), port=587) as m:
+                end = m.message('<u@example.org>', ['<v@victim.test>'], login='u%d-%d' % (k, n))
+            if not (end[2] and end[2].passed):
+                bad.append(end)
+        done.append(n)
+    crowd = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in crowd:
+        t.start()
+    for n in range(100):
+        wrong = '' if n % 3 else 'nonsense = 1'
+        safe.configure('domains more { list = d%d.test }\n%s' % (n, wrong))
+        safe.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.005)
+    over.set()
+    for t in crowd:
+        t.join()
+    equal((bad, len(done)), ([], 4), 'every message passes', messages=done)
+    ok(safe.alive(), 'and it runs on')
+    safe.end()
+
+
 def counts_survive():
     """Counts survive SIGTERM at once, and SIGKILL but for a second"""
     folder, base = store('kept')
@@ -274,7 +305,7 @@ def damaged_stores():
         spoil(name)
         shutil.chown(name, USER)
         safe = Mortsafe(FIVE, config=base).launch()
-        place.until(lambda: safe.ready() or not safe.alive(), 'mortsafe')
+        place.until(safe.decided, 'mortsafe')
         if safe.alive():
             passed = send(safe, 6)
             ok(passed in (2, 5), what + ': it works on', passed=passed)
@@ -323,7 +354,7 @@ def nowhere_to_write():
     shutil.chown(folder, 'root')
     os.chmod(folder, 0o755)
     safe = Mortsafe(FIVE, config=base).launch()
-    place.until(lambda: safe.ready() or not safe.alive(), 'mortsafe')
+    place.until(safe.decided, 'mortsafe')
     if safe.alive():
         equal(send(safe, 6), 5, 'it keeps its limits in memory')
         ok(folder in safe.log(), 'and says so', log=safe.log())
@@ -437,7 +468,7 @@ def json_log():
     ok(found and found[0].get('action') == 'reject', 'a decision has its keys', found=found)
 
 
-def inside_the_network():
+def keys_of_a_line():
     """The line of a refusal has its keys in order"""
     safe = Mortsafe().start()
     with session(safe.socket, '198.18.0.1') as m:
@@ -454,7 +485,7 @@ def inside_the_network():
 
 
 tap.run(exit_codes, root_needs_a_user, sockets, options, inherited, stopping, reloading,
-        counts_survive, damaged_stores, full_disk, nowhere_to_write, observing, notifying,
-        nobody_reads, bounded_log, json_log, inside_the_network)
+        reloading_under_load, counts_survive, damaged_stores, full_disk, nowhere_to_write,
+        observing, notifying, nobody_reads, bounded_log, json_log, keys_of_a_line)
 place.leave()
 tap.finish()

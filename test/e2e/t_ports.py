@@ -35,8 +35,8 @@ def server(kind):
                    '127.0.0.1:%d inet n - n - - smtpd\n  -o smtpd_sasl_auth_enable=yes' % owned}
         if kind == 'sendmail':
             options = {'auth_optional': 'yes'}
-        world = World(kind, EXTRA + OWNERS % (place.folder(), owned), open='yes', ipv6='yes' if place.IPV6 else 'no',
-                      auth_mx='yes', auth_plain='yes',
+        world = World(kind, EXTRA + OWNERS % (place.folder(), owned), open='yes',
+                      ipv6='yes' if place.IPV6 else 'no', auth_mx='yes', auth_plain='yes',
                       login=['alice@example.org:secret', 'bob@example.org:secret'], **options)
         world.owned = owned
         servers[kind] = world.start()

@@ -375,7 +375,7 @@ def own_words():
         m.mail('<x@spam.test>')
         reply = m.rcpt('<v@victim.test>')
     told = safe.wait_decision(client='unknown[198.19.0.1]')
-    equal(str(reply), '550 5.7.1 No relaying to <v@victim.test> for 198.19.0.1 x@spam.test  (%s)'
+    equal(str(reply), '550 5.7.1 No relaying to <v@victim.test> for 198.19.0.1 <x@spam.test>  (%s)'
           % told.ref, 'the text is filled in')
 
 
@@ -426,6 +426,32 @@ def old_protocols():
     sane('old protocols')
 
 
+def used_again():
+    """One milter connection for several sessions: nothing of one is left in the next"""
+    with Milter(safe.socket) as m:
+        m.negotiate()
+
+        def begin(address, port='25'):
+            m.connect(address, macros={'{daemon_port}': port})
+            m.helo()
+        begin('192.0.2.9')
+        m.mail()
+        ok(m.rcpt('<v@victim.test>').passed, 'an office may relay')
+        m.abort()
+        m.frame(milter.QUIT_NC)
+        begin('192.0.2.8')
+        m.mail()
+        starts(m.rcpt('<v@victim.test>'), '550 5.7.1', 'the stranger after it may not')
+        m.abort()
+        m.frame(milter.QUIT_NC)
+        begin('192.0.2.8', '587')
+        ok(m.mail('<b@example.org>', login='b').passed, 'a login may')
+        m.abort()
+        m.frame(milter.QUIT_NC)
+        begin('192.0.2.8', '587')
+        starts(m.mail('<b@example.org>'), '530 5.7.0', 'after it there is none')
+
+
 def slowly():
     """A byte at a time"""
     m = Milter(safe.socket)
@@ -460,8 +486,11 @@ def many_sessions():
     some(SESSIONS)
     ok(place.until(lambda: safe.descriptors() <= files + 2, 'descriptors', 20),
        '%d sessions later all descriptors are closed' % SESSIONS)
-    ok(safe.status('VmRSS') < memory + 8192, 'memory is as before',
-       before=memory, after=safe.status('VmRSS'))
+    if os.environ.get('MORTSAFE_E2E_STOP'):
+        tap.skip('memory is as before', 'a sanitizer keeps what was freed')
+    else:
+        ok(safe.status('VmRSS') < memory + 8192, 'memory is as before',
+           before=memory, after=safe.status('VmRSS'))
     held = [session(safe.socket, client()) for _ in range(500)]
     ok(safe.status('Threads') < 200, '500 idle sessions need few threads',
        threads=safe.status('Threads'))
@@ -477,7 +506,7 @@ def the_end():
 
 
 tap.run(ordinary, logins, nothing_opens, listeners, other_alphabets, addresses, orders, frames,
-        foreign_protocols, odd_packets, hostile_text, own_words, many_recipients, old_protocols, slowly,
-        many_sessions, the_end)
+        foreign_protocols, odd_packets, hostile_text, own_words, many_recipients, old_protocols,
+        used_again, slowly, many_sessions, the_end)
 place.leave()
 tap.finish()

@@ -248,7 +248,7 @@ def trap_16_descriptors():
     def few():
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
     safe = daemon.Mortsafe('sessions = 4000').launch(preexec_fn=few)
-    place.until(lambda: safe.ready() or not safe.alive(), 'mortsafe')
+    place.until(safe.decided, 'mortsafe')
     if not safe.alive():
         ok(safe.process.returncode > 0, 'it refuses to start with 200 descriptors')
         return

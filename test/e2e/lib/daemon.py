@@ -99,8 +99,14 @@ class Mortsafe:
         kind, rest = self.socket.split(':', 1)
         if kind in ('local', 'unix'):
             with open('/proc/net/unix') as table:
-                return any(line.split()[-1] == rest for line in table)
+                # A bound socket that does not listen yet has other flags.
+                return any(line.split()[-1] == rest and line.split()[3] == '00010000'
+                           for line in table)
         return place.listening(int(rest.split('@')[0]))
+
+    def decided(self):
+        """Has it started, or ended?  It may listen first and then think better of it."""
+        return not self.alive() or ' started' in self.log()
 
     def kill(self, how=signal.SIGKILL):
         if self.process and self.process.poll() is None:

@@ -13,7 +13,8 @@ EXTRA = '''
 network office { addr = 127.0.0.9/32  relay = any }
 network depot { addr = 127.0.0.10/32  relay = any }
 limit burst { key = user  count = messages  rate = 30/1m  rates = texthash:%(dir)s/burst }
-limit user { key = user  count = external  rate = 300/1h  rates = texthash:%(dir)s/user  warn = 80%% }
+limit user { key = user  count = external  rate = 300/1h
+             rates = texthash:%(dir)s/user  warn = 80%% }
 limit kept { key = user  count = messages  rate = 2/1h  action = hold  on = submissions }
 limit size { key = client  count = bytes  rate = 64K/1h  in = office }
 limit watch { key = client  count = messages  rate = 1/1h  in = depot  mode = observe }

@@ -1,5 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Where a test program lives: a folder, ports of its own, and processes it must end."""
+"""Where a test program lives: a folder, ports of its own, and processes it must end.
+
+Environment, for all test programs here:
+    MORTSAFE               the program to be tested (else the one in this folder, or in the source tree)
+    MORTSAFE_USER          whom it becomes (nobody)
+    MORTSAFE_E2E_ROOT      where mail servers are unpacked (/var/cache/mortsafe-e2e)
+    MORTSAFE_E2E_KEEP=1    leave the folder with logs, configurations and queues
+    MORTSAFE_E2E_STOP=1    stop each mortsafe in good order, for sanitizers that speak at exit
+    MORTSAFE_E2E_SEED      for other random recipients than those of seed 1
+    MORTSAFE_E2E_SESSIONS  how many sessions t_protocol.py opens and closes (2000)
+An argument is the name of the one test to run.
+"""
 import atexit
 import os
 import random
@@ -21,11 +32,23 @@ _undo = []        # what ends things, newest last
 _folder = None
 
 
+def _public():
+    """A folder for temporary files that every user may search, with a name that leaves
+    room for those of sockets below it."""
+    for name in tempfile.gettempdir(), '/tmp', '/var/tmp':
+        parts = [name]
+        while parts[-1] != '/':
+            parts.append(os.path.dirname(parts[-1]))
+        if len(name) < 40 and all(os.stat(p).st_mode & 1 for p in parts):
+            return name
+    raise RuntimeError('no folder for temporary files that every user may search')
+
+
 def folder():
     """The program's own folder, which every user may search."""
     global _folder
     if _folder is None:
-        _folder = tempfile.mkdtemp(prefix='mortsafe-e2e-')
+        _folder = tempfile.mkdtemp(prefix='mortsafe-e2e-', dir=_public())
         os.chmod(_folder, 0o755)
         undo(_clean)
     return _folder
@@ -78,6 +101,12 @@ def _has_ipv6():
 IPV6 = _has_ipv6()
 
 
+def _loopbacks():
+    yield socket.AF_INET, '127.0.0.1'
+    if IPV6:
+        yield socket.AF_INET6, '::1'
+
+
 def port():
     """A free loopback port.  An abstract socket of that number keeps other test
     programs off it; it lies below the ports that the kernel gives to clients."""
@@ -86,7 +115,7 @@ def port():
         claim = socket.socket(socket.AF_UNIX)
         try:
             claim.bind('\0mortsafe-e2e-%d' % number)
-            for family, host in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1'))[:1 + IPV6]:
+            for family, host in _loopbacks():
                 with socket.socket(family) as probe:
                     probe.bind((host, number))
         except OSError:
@@ -132,9 +161,9 @@ def call(*command, **how):
 
 
 def mortsafe_path():
+    top = os.path.join(HERE, '..', '..')
     found = os.environ.get('MORTSAFE')
-    for name in [found] if found else ['mortsafe', 'build/mortsafe']:
-        name = os.path.join(HERE, '..', '..', name)
+    for name in [found] if found else ['mortsafe', top + '/mortsafe', top + '/build/mortsafe']:
         if os.access(name, os.X_OK):
             return os.path.abspath(name)
     sys.exit('no mortsafe: build it, or say MORTSAFE=/its/path')

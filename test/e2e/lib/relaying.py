@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every relay vector, on a mail server that relays for everybody: what it lets
 through by itself mortsafe must refuse, and what is ours must arrive."""
+import os
+import random
 import re
 
 import place
@@ -203,6 +205,56 @@ def other_networks(world):
            world.safe.decisions(rule='relay.denied')), 'the log shows the IPv6 address')
 
 
+PIECES = ('v', 'alice', 'postmaster', 'victim.test', 'example.org', 'relay.example',
+          'mx.example.org', '[127.0.0.1]', '127.0.0.1', 'localhost', 'IPv6:::1', '@', '@', '@',
+          '%', '!', '"', '\\', '(', ')', ',', ':', ';', '<', '>', ' ', '\t', '.', '[', ']', '+',
+          '=', '/', '|', '`', '{', '}', '?', '#', '""', '@example.org', '@victim.test',
+          '@relay.example', '%victim.test', 'victim.test!', '"v@victim.test"', '\\@', '\\%',
+          '\x01', '\x7f', '\u00e9')
+
+
+def made_up(dice):
+    """An address of any pieces, often one that seems to be ours."""
+    text = ''.join(dice.choice(PIECES) for _ in range(dice.randint(1, 7)))
+    if dice.random() < 0.5:
+        text += dice.choice(('@example.org', '@relay.example', '@[127.0.0.1]', '@localhost'))
+    if dice.random() < 0.1:
+        text = '@example.org:' + text
+    return '<%s>' % text if dice.random() < 0.85 else text
+
+
+def resolved(world, recipient):
+    """Where the server would send mail for RECIPIENT: the host, or '' for here."""
+    said = world.server.run('-bv', '--', recipient)
+    found = re.search(r'host ([^ ,]+?)[.]?,', said.split('deliverable')[-1])
+    return found.group(1) if found else ''
+
+
+def random_recipients(world):
+    """Recipients of random pieces: what passes goes to our own hosts"""
+    dice = random.Random(int(os.environ.get('MORTSAFE_E2E_SEED', '1')))
+    before = {m.id for m in world.server.queue()}
+    passed = set()
+    for _ in range(15):
+        with smtp.Client(world.server.mx, source=address()) as c:
+            c.ehlo()
+            c.mail()
+            taken = [r for r in (made_up(dice) for _ in range(100)) if c.rcpt(r).accepted]
+            passed.update(taken)
+            if taken:
+                starts(c.data(), '250', 'a message to %d random recipients' % len(taken))
+    ok(len(passed) > 10, 'some of 1,500 are ours', passed=passed)
+    if world.kind == 'sendmail':  # its queue has the addresses as they came
+        hosts = {r: resolved(world, r) for r in passed}
+        bad = [h for h in hosts.items() if h[1] not in ('', 'relay.example')]
+    else:
+        ours = re.compile(r'[^%!@:]*@(example[.]org|relay[.]example|mx[.]example[.]org|localhost|'
+                          r'\[127[.]0[.]0[.]1\])', re.I)
+        bad = [r for m in world.server.queue() if m.id not in before
+               for r in m.recipients if not ours.fullmatch(r)]
+    equal(bad, [], 'all of them go to our own hosts')
+
+
 def main(kind):
-    main_of_world(lambda: make(kind), all_recipients, all_senders, logins_and_networks,
-                  other_networks)
+    main_of_world(lambda: make(kind), all_recipients, all_senders, random_recipients,
+                  logins_and_networks, other_networks)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # names of the script that reads this
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # lib/sandbox.sh - what postfix.sh and sendmail.sh have in common: options as

@@ -65,6 +65,20 @@ RECIPIENTS = [
     ('42 a bang path at a relay domain', '<victim.test!v@relay.example>', REFUSE),
     ('43 a quoted address at a relay domain', '<"v@victim.test"@relay.example>', REFUSE),
     ('44 a source route by a relay domain', '<@relay.example:v@victim.test>', REFUSE),
+    ('45a our host', '<alice@mx.example.org>', ACCEPT),
+    ('45b localhost', '<alice@localhost>', ACCEPT),
+    ('45c our literal', '<alice@[A]>', ACCEPT),
+    ('45d a subdomain of a relay domain', '<u@sub.relay.example>', ACCEPT),
+    ('46a a percent hop at localhost', '<v%victim.test@localhost>', REFUSE),
+    ('46b a backslash', '<v\\@victim.test@example.org>', REFUSE),
+    ('46c an encoded at sign', '<"v\\@victim.test"@example.org>', REFUSE),
+    ('46d quotes in quotes', '<"\\"v@victim.test\\""@example.org>', REFUSE),
+    ('46e a hop behind a plus sign', '<alice+v%victim.test@example.org>', REFUSE),
+    ('46f a blank before the domain', '<v@victim.test @example.org>', REFUSE),
+    ('46g two pairs of brackets', '<<v@victim.test>>', REFUSE),
+    ('46h a comment after it', '<v@victim.test>(@example.org)', REFUSE),
+    ('46i a comment in the domain', '<v@victim.test(@example.org)>', REFUSE),
+    ('46j a local part of 200 octets', '<%s@victim.test>' % ('v' * 200), REFUSE),
 ]
 
 # What a login, or a network that may relay, must not do either: second hops.
