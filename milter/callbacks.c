@@ -286,6 +286,7 @@ mail(SMFICTX *ctx, struct daemon *daemon, char **argv)
         return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
     if (session->over)
         return fail_begin(&step, STEP_FULL, MS_BUSY);
+    daemon_refund_now(daemon);
     if (begin_message(ctx, session, argv) != MS_OK)
         return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
     status = judge_mail(&step);

@@ -18,6 +18,8 @@ struct daemon {
     pthread_cond_t refund_wake;
     struct receipts *refunds;
     bool woken;
+    pthread_mutex_t giving; /* held by who gives refunds to the store */
+    _Atomic size_t waiting; /* refunds not given yet */
 
     struct store *store;
     struct journal *journal;
@@ -25,6 +27,7 @@ struct daemon {
     _Atomic bool closed;
     _Atomic uint64_t running, finished;
     _Atomic uint64_t sessions, sessions_all;
+    _Atomic uint64_t failing; /* decisions since the store went away */
     _Atomic uint64_t counts[DAEMON_COUNTS];
     _Atomic uint64_t verdicts[JOURNAL_WOULD + 1][VERDICT_HOLD + 1];
 };
@@ -44,6 +47,7 @@ daemon_create(struct config *config, struct store *store,
     }
     (void)pthread_mutex_init(&daemon->config_lock, NULL);
     (void)pthread_mutex_init(&daemon->refund_lock, NULL);
+    (void)pthread_mutex_init(&daemon->giving, NULL);
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&daemon->refund_wake, &attr);
@@ -169,6 +173,7 @@ daemon_refund(struct daemon *daemon, struct receipts *receipts)
         free(receipts);
         return;
     }
+    (void)atomic_fetch_add(&daemon->waiting, 1);
     (void)pthread_mutex_lock(&daemon->refund_lock);
     receipts->next = daemon->refunds;
     daemon->refunds = receipts;
@@ -176,23 +181,33 @@ daemon_refund(struct daemon *daemon, struct receipts *receipts)
     (void)pthread_cond_signal(&daemon->refund_wake);
 }
 
-static void
-give_back(struct daemon *daemon, struct receipts *list)
+void
+daemon_refund_now(struct daemon *daemon)
 {
+    struct receipts *list;
+
+    if (atomic_load(&daemon->waiting) == 0)
+        return;
+    (void)pthread_mutex_lock(&daemon->giving);
+    (void)pthread_mutex_lock(&daemon->refund_lock);
+    list = daemon->refunds;
+    daemon->refunds = NULL;
+    (void)pthread_mutex_unlock(&daemon->refund_lock);
     while (list != NULL) {
         struct receipts *next = list->next;
 
         store_refund(daemon->store, list->item, list->n, now_read());
+        (void)atomic_fetch_sub(&daemon->waiting, 1);
         free(list);
         list = next;
     }
+    (void)pthread_mutex_unlock(&daemon->giving);
 }
 
 void
 daemon_refund_wait(struct daemon *daemon, struct mono until)
 {
     struct timespec ts;
-    struct receipts *list;
     int64_t wait_ms = until.ms - now_read().mono.ms;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -208,11 +223,9 @@ daemon_refund_wait(struct daemon *daemon, struct mono until)
                                    &ts) != 0)
             break;
     }
-    list = daemon->refunds;
-    daemon->refunds = NULL;
     daemon->woken = false;
     (void)pthread_mutex_unlock(&daemon->refund_lock);
-    give_back(daemon, list);
+    daemon_refund_now(daemon);
 }
 
 void
@@ -227,10 +240,7 @@ daemon_wake(struct daemon *daemon)
 void
 daemon_retire(struct daemon *daemon)
 {
-    struct receipts *refunds = daemon->refunds;
-
-    daemon->refunds = NULL;
-    give_back(daemon, refunds);
+    daemon_refund_now(daemon);
     store_destroy(daemon->store);
     daemon->store = NULL;
     crowd_destroy(daemon->crowd);
@@ -247,12 +257,27 @@ daemon_destroy(struct daemon *daemon)
     if (daemon->config != NULL)
         daemon_retire(daemon);
     (void)pthread_cond_destroy(&daemon->refund_wake);
+    (void)pthread_mutex_destroy(&daemon->giving);
     (void)pthread_mutex_destroy(&daemon->refund_lock);
     (void)pthread_mutex_destroy(&daemon->config_lock);
     free(daemon);
 }
 
 /* ----- counts */
+
+bool
+daemon_store_failed(struct daemon *daemon)
+{
+    return atomic_fetch_add(&daemon->failing, 1) == 0;
+}
+
+uint64_t
+daemon_store_served(struct daemon *daemon)
+{
+    if (atomic_load_explicit(&daemon->failing, memory_order_relaxed) == 0)
+        return 0;
+    return atomic_exchange(&daemon->failing, 0);
+}
 
 void
 daemon_count(struct daemon *daemon, enum daemon_count count)

@@ -95,12 +95,23 @@ void daemon_session_end(struct daemon *daemon);
  * needs no memory, for abort and close. */
 void daemon_refund(struct daemon *daemon, struct receipts *receipts);
 
+/* Give all refunds that wait to the store, and wait for another thread that
+ * does, so that a client which tries again finds its room. */
+void daemon_refund_now(struct daemon *daemon);
+
 /*
  * Wait until refunds have come or UNTIL has, and give them to the store: one
  * thread's work.  daemon_wake() ends the wait.
  */
 void daemon_refund_wait(struct daemon *daemon, struct mono until);
 void daemon_wake(struct daemon *daemon);
+
+/*
+ * The store has failed a decision: true for the first, which is to be told.
+ * It has served one: how many it had failed until then; 0 almost always.
+ */
+bool daemon_store_failed(struct daemon *daemon);
+uint64_t daemon_store_served(struct daemon *daemon);
 
 void daemon_count(struct daemon *daemon, enum daemon_count count);
 void daemon_count_verdict(struct daemon *daemon, const struct verdict *verdict,

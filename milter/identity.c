@@ -38,7 +38,8 @@ identity_find(const char *name, struct identity *out, struct why *why)
     if (pw == NULL)
         return why_set(why, MS_INVALID, "user %s: no such user", name);
     if (pw->pw_uid == 0)
-        return why_set(why, MS_INVALID, "user %s: is root", name);
+        return why_set(why, MS_INVALID,
+                       "user %s is root, as whom this must not run", name);
     if (strlen(name) >= IDENTITY_NAME)
         return why_set(why, MS_INVALID, "user %s: the name is too long", name);
     out->change = true;

@@ -82,8 +82,13 @@ journal_set(struct journal *journal, const struct spool_target *target,
 void
 journal_destroy(struct journal *journal)
 {
+    struct store_time end = now_read();
+
     if (journal == NULL)
         return;
+    end.mono.ms = INT64_MAX; /* all periods are over */
+    if (journal->refusals != NULL)
+        journal_tick(journal, end);
     spool_destroy(journal->spool);
     quiet_destroy(journal->refusals);
     quiet_destroy(journal->once);

@@ -227,7 +227,7 @@ find_group(const char *name, gid_t *out, struct why *why)
 static enum ms_err
 give(const char *path, const struct socket_access *access, struct why *why)
 {
-    gid_t gid = (gid_t)-1;
+    gid_t gid = access->gid;
     enum ms_err err = MS_OK;
 
     if (access->group != NULL)

@@ -30,7 +30,8 @@ struct socket_spec {
 /* Who may use a local socket, and who may remove it. */
 struct socket_access {
     unsigned mode;     /* 0660 */
-    const char *group; /* NULL: leave */
+    const char *group; /* NULL: GID */
+    gid_t gid;         /* (gid_t)-1: leave */
     uid_t owner;       /* (uid_t)-1: leave */
 };
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "milter/now.h"
 #include "milter/reply.h"
@@ -54,18 +55,31 @@ keep_receipts(struct step *step)
     }
 }
 
+/* Wait for TICKET's answers; that the store is back is told. */
+static enum ms_err
+collect(struct step *step, struct store_ticket *ticket)
+{
+    enum ms_err err =
+        store_collect(store_of(step), ticket, step->deadline, &step->answers);
+    uint64_t without = err == MS_OK ? daemon_store_served(step->daemon) : 0;
+
+    if (without > 0)
+        journal_say(daemon_journal(step->daemon), LOG_NOTICE,
+                    "store: answers again; %llu decisions went without it",
+                    (unsigned long long)without);
+    return err;
+}
+
 static enum ms_err
 charge(struct step *step)
 {
     const struct policy *p = &step->policy;
     struct store_ticket *ticket = NULL;
-    enum ms_err err;
-
-    err =
+    enum ms_err err =
         store_submit(store_of(step), p->items, p->n_items, step->now, &ticket);
-    if (err != MS_OK)
-        return err;
-    err = store_collect(store_of(step), ticket, step->deadline, &step->answers);
+
+    if (err == MS_OK)
+        err = collect(step, ticket);
     if (err == MS_OK)
         keep_receipts(step);
     return err;
@@ -110,8 +124,7 @@ step_judge_connect(struct step *step)
     session_facts(session, NULL, session->connected.wall, &step->facts);
     ask(step, session->config, STAGE_CONNECT);
     if (ticket != NULL)
-        err = store_collect(store_of(step), ticket, step->deadline,
-                            &step->answers);
+        err = collect(step, ticket);
     if (err == MS_OK)
         (void)policy_answer(&step->policy, &step->answers);
     return err;
@@ -291,6 +304,10 @@ step_fail(struct step *step, enum step_fault fault, enum ms_err err)
 
     daemon_count(step->daemon,
                  fault == STEP_FULL ? DAEMON_CAPPED : DAEMON_ERROR);
+    if ((fault == STEP_STORE || fault == STEP_NOTE) &&
+        daemon_store_failed(step->daemon))
+        journal_say(daemon_journal(step->daemon), LOG_ERR,
+                    "store: does not answer (%s)", err_name(err));
     fault_verdict(fault, &v);
     if (observes(step)) {
         tell(step, &v, JOURNAL_WOULD, NULL, err_name(err));

@@ -300,7 +300,6 @@ dialog_mail(struct dialog *dialog, SMFICTX *ctx, const char *sender,
 {
     char *argv[] = {copy(sender), copy(parameter), NULL};
 
-    daemon_refund_wait(dialog->daemon, (struct mono){0}); /* as a thread has */
     fake_clear(ctx);
     fake_forget(ctx, SMFIM_ENVFROM);
     fake_macro(ctx, SMFIM_ENVFROM, "{mail_addr}", "x");

@@ -291,6 +291,35 @@ test_faults(void **state)
     }
 }
 
+/* The store is told of when it goes and when it comes back, not in between. */
+static void
+test_store_again(void **state)
+{
+    struct dialog *dialog = dialog_create(BARE RCPTS);
+    SMFICTX *ctx = fake_create();
+    char answers[256];
+    char *log;
+
+    (void)state;
+    dialog_store(dialog, DIALOG_REFUSES);
+    dialog_play(dialog, ctx,
+                "C 203.0.113.7 587\nL u@example.org <u@example.org>\n"
+                "R <a@a.test>\nR <b@a.test>",
+                answers, sizeof(answers));
+    dialog_store(dialog, DIALOG_WORKS);
+    dialog_play(dialog, ctx, "R <a@a.test>\nR <b@a.test>\nE\nQ", answers,
+                sizeof(answers));
+    assert_string_equal(answers, "c c c c");
+    log = dialog_destroy(dialog);
+    assert_non_null(strstr(log, "store: does not answer (unavailable)\n"));
+    assert_non_null(
+        strstr(log, "store: answers again; 2 decisions went without it\n"));
+    assert_null(strstr(strstr(log, "does not") + 1, "does not"));
+    assert_null(strstr(strstr(log, "again;") + 1, "again;"));
+    free(log);
+    fake_destroy(ctx);
+}
+
 static void
 test_no_quarantine(void **state)
 {
@@ -639,11 +668,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),          cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_no_quarantine), cmocka_unit_test(test_no_private),
-        cmocka_unit_test(test_cap),           cmocka_unit_test(test_reload),
-        cmocka_unit_test(test_logins),        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_closed),        cmocka_unit_test(test_negotiate),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_store_again),
+        cmocka_unit_test(test_no_quarantine),
+        cmocka_unit_test(test_no_private),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_negotiate),
         cmocka_unit_test(test_any_order),
     };
 

@@ -275,8 +275,10 @@ test_listen(void **state)
 {
     struct smfiDesc filter = {.xxfi_version = SMFI_VERSION};
     char name[] = "test";
-    struct socket_access access = {
-        .mode = 0620, .group = "no such group", .owner = (uid_t)-1};
+    struct socket_access access = {.mode = 0620,
+                                   .group = "no such group",
+                                   .gid = (gid_t)-1,
+                                   .owner = (uid_t)-1};
     struct why warning, why = {""};
     struct place place;
     struct stat st;
