@@ -11,12 +11,23 @@ UNIT_TESTS = \
 	%reldir%/test_crowd \
 	%reldir%/test_domains \
 	%reldir%/test_journal \
+	%reldir%/test_notify \
 	%reldir%/test_prefix \
 	%reldir%/test_rate \
 	%reldir%/test_reply \
 	%reldir%/test_scenario \
 	%reldir%/test_socket \
-	%reldir%/test_table
+	%reldir%/test_store \
+	%reldir%/test_store_crowd \
+	%reldir%/test_store_damage \
+	%reldir%/test_store_disk \
+	%reldir%/test_store_kill \
+	%reldir%/test_store_model \
+	%reldir%/test_store_nomem \
+	%reldir%/test_store_records \
+	%reldir%/test_store_sqlite \
+	%reldir%/test_table \
+	%reldir%/test_window
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -32,6 +43,7 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 %canon_reldir%_test_callbacks_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_crowd_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_journal_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_notify_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_reply_SOURCES = %reldir%/test_reply.c \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_reply_LDADD = $(DAEMON_LDADD)
@@ -41,6 +53,26 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 %canon_reldir%_test_config_nomem_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=strdup
+
+# the stores: what they must all do, and the embedded one's files
+LAB_SOURCES = %reldir%/store_lab.c %reldir%/store_lab.h
+FILES_SOURCES = $(LAB_SOURCES) %reldir%/store_files.c %reldir%/store_files.h
+%canon_reldir%_test_store_SOURCES = %reldir%/test_store.c $(LAB_SOURCES)
+%canon_reldir%_test_store_crowd_SOURCES = %reldir%/test_store_crowd.c $(LAB_SOURCES)
+%canon_reldir%_test_store_damage_SOURCES = %reldir%/test_store_damage.c $(FILES_SOURCES)
+%canon_reldir%_test_store_damage_LDADD = $(LDADD) $(SQLITE_LIBS)
+%canon_reldir%_test_store_disk_SOURCES = %reldir%/test_store_disk.c $(FILES_SOURCES) \
+	%reldir%/faulty_disk.c %reldir%/faulty_disk.h
+%canon_reldir%_test_store_disk_LDADD = $(LDADD) $(SQLITE_LIBS)
+%canon_reldir%_test_store_kill_SOURCES = %reldir%/test_store_kill.c $(LAB_SOURCES)
+%canon_reldir%_test_store_model_SOURCES = %reldir%/test_store_model.c $(LAB_SOURCES)
+%canon_reldir%_test_store_nomem_SOURCES = %reldir%/test_store_nomem.c $(FILES_SOURCES)
+%canon_reldir%_test_store_nomem_LDADD = $(LDADD) $(SQLITE_LIBS)
+%canon_reldir%_test_store_nomem_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+%canon_reldir%_test_store_records_SOURCES = %reldir%/test_store_records.c $(LAB_SOURCES)
+%canon_reldir%_test_store_sqlite_SOURCES = %reldir%/test_store_sqlite.c $(FILES_SOURCES)
+%canon_reldir%_test_store_sqlite_LDADD = $(LDADD) $(SQLITE_LIBS)
 
 noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/unit.h
 

@@ -455,7 +455,7 @@ key_of(const struct ledger *ledger, const struct row *row,
 
 static enum ms_err
 restore(struct ledger *ledger, const struct row *row,
-        const uint8_t key[RECORD_KEY])
+        const uint8_t key[RECORD_KEY], bool *whole)
 {
     struct shard *shard = &ledger->shard[ledger_shard(key)];
     const struct record_seed seed = {.key = key,
@@ -470,8 +470,6 @@ restore(struct ledger *ledger, const struct row *row,
 
     if (shard_find(shard, key) != RECORD_NONE)
         return MS_INVALID;
-    if (ledger->tally.next_id <= row->id)
-        ledger->tally.next_id = row->id + 1;
     err = shard_insert(shard, &seed, &slot);
     if (err != MS_OK)
         return err;
@@ -479,6 +477,9 @@ restore(struct ledger *ledger, const struct row *row,
     before = record_bytes(r);
     err = row_read(row, r);
     shard_resized(shard, r, before);
+    *whole = row->state == NULL || (r->state != NULL && r->state->len > 0);
+    if (!*whole)
+        shard_dirty(shard, slot); /* the damaged state goes */
     return err;
 }
 
@@ -487,15 +488,20 @@ ledger_restore(struct ledger *ledger, const struct row *row,
                enum ledger_keys keys)
 {
     uint8_t key[RECORD_KEY];
+    bool whole = true;
     enum ms_err err = MS_INVALID;
+    bool usable = row->id > 0 && row->id < INT64_MAX / 2;
 
-    if (row->id > 0 && row->id < INT64_MAX / 2 && row_check(row)) {
+    /* also past a damaged row: its id is taken until it has been deleted */
+    if (usable && ledger->tally.next_id <= row->id)
+        ledger->tally.next_id = row->id + 1;
+    if (usable && row_check(row)) {
         key_of(ledger, row, keys, key);
-        err = restore(ledger, row, key);
+        err = restore(ledger, row, key, &whole);
     }
     if (err == MS_INVALID)
         shard_bury(&ledger->shard[row->id % LEDGER_SHARDS], row->id);
-    return err;
+    return err == MS_OK && !whole ? MS_INVALID : err;
 }
 
 void

@@ -86,8 +86,8 @@ void ledger_sweep(struct ledger *ledger, uint32_t parts, struct store_time now);
 
 /*
  * Put what ROW holds into a ledger that nobody else uses yet.  KEYS: its key
- * was made with this ledger's hash key.  MS_INVALID: it is damaged, and will
- * be deleted.  MS_NOMEM.
+ * was made with this ledger's hash key.  MS_INVALID: it or its state is
+ * damaged, and that will be deleted.  MS_NOMEM.
  */
 enum ledger_keys { LEDGER_KEYS_HOLD, LEDGER_KEYS_NEW };
 enum ms_err ledger_restore(struct ledger *ledger, const struct row *row,

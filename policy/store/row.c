@@ -62,11 +62,11 @@ checksum(uint64_t id, const uint8_t *bytes, size_t len)
     return get(sum, SUM);
 }
 
-/* The checksum of a row's other columns is mixed into that of its windows. */
-static uint64_t
-row_sum(const struct row *row, const uint8_t *windows, size_t len)
+/* The sum of the other columns is mixed into that of the windows. */
+uint64_t
+row_sum(const struct row *row)
 {
-    uint64_t sum = checksum(row->id, windows, len);
+    uint64_t sum = checksum(row->id, row->windows, row->windows_len - SUM);
 
     sum ^= checksum(sum, row->name, row->name_len);
     sum ^= checksum(sum, row->key, row->key_len);
@@ -103,8 +103,16 @@ windows_fit(const struct row *row)
     return true;
 }
 
-static bool
-state_fits(const struct row *row)
+bool
+row_check(const struct row *row)
+{
+    return row->key_len == RECORD_KEY && windows_fit(row) &&
+           get(row->windows + row->windows_len - SUM, SUM) == row_sum(row) &&
+           name_fits(row);
+}
+
+bool
+row_check_state(const struct row *row)
 {
     size_t len = row->state_len - SUM;
 
@@ -112,15 +120,6 @@ state_fits(const struct row *row)
         return true;
     return row->state_len > SUM && len <= STORE_STATE_MAX &&
            get(row->state + len, SUM) == checksum(row->id, row->state, len);
-}
-
-bool
-row_check(const struct row *row)
-{
-    return row->key_len == RECORD_KEY && windows_fit(row) &&
-           get(row->windows + row->windows_len - SUM, SUM) ==
-               row_sum(row, row->windows, row->windows_len - SUM) &&
-           name_fits(row) && state_fits(row);
 }
 
 uint8_t
@@ -153,7 +152,7 @@ row_read(const struct row *row, struct record *r)
     state.standing = (enum standing)in[1];
     state.throttle = (uint32_t)get(in + 4, 4);
     state.len = 0;
-    if (row->state != NULL) {
+    if (row->state != NULL && row_check_state(row)) {
         state.len = (uint16_t)(row->state_len - SUM);
         memcpy(state.bytes, row->state, state.len);
     }
@@ -223,10 +222,11 @@ make_room(struct rows *rows, size_t more)
 }
 
 static void
-write_windows(const struct record *r, const struct row *row, uint8_t *out)
+write_windows(const struct record *r, struct row *row, uint8_t *out)
 {
     uint8_t *at = out + HEAD;
 
+    row->windows = out;
     out[0] = LAYOUT;
     out[1] = r->standing;
     out[2] = r->n_windows;
@@ -243,7 +243,7 @@ write_windows(const struct record *r, const struct row *row, uint8_t *out)
         put(at + 12, rw->limit, 4);
         window_pack(&rw->w, at + 16);
     }
-    put(at, row_sum(row, out, row->windows_len - SUM), SUM);
+    put(at, row_sum(row), SUM);
 }
 
 enum ms_err

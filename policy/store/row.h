@@ -33,16 +33,21 @@ struct row {
 };
 
 /*
- * Is ROW whole: lengths, ranges, checksums, a name that is a subject of its
- * kind?  A state that is damaged damages the row.
+ * Is ROW whole: lengths, ranges, checksum, a name that is a subject of its
+ * kind?  Its state is another matter: a standing must not go with it.
  */
 bool row_check(const struct row *row);
+uint64_t row_sum(const struct row *row); /* what its windows must end in */
+bool row_check_state(const struct row *row);
 
 /* Windows of a ROW that row_check() found whole. */
 uint8_t row_windows(const struct row *row);
 
-/* Fill R, made from ROW's key and name with as many windows, from a ROW that
- * row_check() found whole.  MS_NOMEM. */
+/*
+ * Fill R, made from ROW's key and name with as many windows, from a ROW that
+ * row_check() found whole, and with its state if that is whole, too.
+ * MS_NOMEM.
+ */
 enum ms_err row_read(const struct row *row, struct record *r);
 
 /* A batch. */

@@ -167,13 +167,12 @@ write_rows(struct saver *saver, struct why *why)
     return err;
 }
 
-/* Write what is dirty, about TRANSACTION records at most; *N were. */
+/* Write what is dirty, about TRANSACTION records at most; add to *N. */
 static enum ms_err
 write_some(struct saver *saver, uint64_t *n, struct why *why)
 {
     enum ms_err err = MS_OK;
 
-    *n = 0;
     while (err == MS_OK && *n < TRANSACTION) {
         err = ledger_take(saver->is.ledger, saver->rows);
         if (err != MS_OK)
@@ -193,6 +192,7 @@ transact(struct saver *saver, bool clean, uint64_t *n, struct why *why)
     struct statefile_meta meta;
     enum ms_err err = statefile_begin(saver->is.file, why);
 
+    *n = 0;
     if (err == MS_OK)
         err = write_some(saver, n, why);
     if (err == MS_OK) {
@@ -242,7 +242,8 @@ save_all(struct saver *saver, struct why *why)
         uint64_t n;
 
         err = transact(saver, false, &n, why);
-        left -= err == MS_OK && n < left ? n : left;
+        /* what comes meanwhile is the next round's */
+        left = n >= TRANSACTION && n < left ? left - n : 0;
     }
     return err;
 }

@@ -276,7 +276,7 @@ tell_loaded(const struct embedded *e, const struct loading *loading,
     if (events.tell == NULL || (damage == MS_OK && loading->skipped == 0))
         return;
     why_set(&event, MS_INVALID,
-            "%.300s: %llu subjects were read, %llu damaged ones were skipped",
+            "%.300s: %llu subjects were read whole, %llu were damaged",
             statedir_file(e->dir), (unsigned long long)loading->loaded,
             (unsigned long long)loading->skipped);
     events.tell(events.arg, MS_INVALID, event.text);

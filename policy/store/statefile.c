@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 #include <sqlite3.h>
@@ -39,12 +40,11 @@ enum statement {
 static const char *const sql[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
-    [PUT] = "INSERT OR REPLACE INTO subject VALUES(?1, ?2, ?3, ?4, ?5)",
-    [PUT_STATE] = "INSERT OR REPLACE INTO detector VALUES(?1, ?2)",
+    [PUT] = "REPLACE INTO subject VALUES(?1, ?2, ?3, ?4, ?5)",
+    [PUT_STATE] = "REPLACE INTO detector VALUES(?1, ?2)",
     [DELETE] = "DELETE FROM subject WHERE id = ?1",
     [DELETE_STATE] = "DELETE FROM detector WHERE id = ?1",
-    [PUT_META] = "INSERT OR REPLACE INTO meta"
-                 " VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [PUT_META] = "REPLACE INTO meta VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 
 static const char schema[] =
@@ -94,24 +94,37 @@ err_of(int rc)
     }
 }
 
-/* MS_OK, or what RC means, in words. */
+/* ERR in words, if it is one; RC is what SQLite said. */
 static enum ms_err
-told(struct statefile *file, int rc, struct why *why)
+say(struct statefile *file, enum ms_err err, int rc, struct why *why)
 {
-    enum ms_err err = err_of(rc);
-
-    char buf[128];
+    const char *path = sqlite3_db_filename(file->db, "main");
     int system = sqlite3_system_errno(file->db);
+    char buf[128];
 
     if (err == MS_OK)
         return MS_OK;
     if (err != MS_UNAVAIL || system == 0)
-        return why_set(why, err, "%s: %s",
-                       sqlite3_db_filename(file->db, "main"),
-                       sqlite3_errstr(rc));
-    return why_set(why, err, "%s: %s (%s)",
-                   sqlite3_db_filename(file->db, "main"), sqlite3_errstr(rc),
+        return why_set(why, err, "%s: %s", path, sqlite3_errstr(rc));
+    return why_set(why, err, "%s: %s (%s)", path, sqlite3_errstr(rc),
                    strerror_r(system, buf, sizeof(buf)));
+}
+
+/* MS_OK, or what RC means, in words. */
+static enum ms_err
+told(struct statefile *file, int rc, struct why *why)
+{
+    return say(file, err_of(rc), rc, why);
+}
+
+/*
+ * The same while reading.  Our statements are right, so that one cannot be
+ * run ("SQL logic error") means that the file's head or schema is damaged.
+ */
+static enum ms_err
+told_reading(struct statefile *file, int rc, struct why *why)
+{
+    return say(file, rc == SQLITE_ERROR ? MS_INVALID : err_of(rc), rc, why);
 }
 
 static enum ms_err
@@ -123,10 +136,23 @@ damaged(struct statefile *file, struct why *why, const char *what)
 
 /* ----- opening */
 
+static int
+set_up(sqlite3 *db)
+{
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, LOCK_WAIT_MS);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    /* Whoever only looks at a file leaves it as it is. */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return sqlite3_exec(db, settings, NULL, NULL, NULL);
+}
+
 static enum ms_err
 connect(const char *path, struct statefile **out, struct why *why)
 {
     struct statefile *file = calloc(1, sizeof(*file));
+    enum ms_err err;
     int rc;
 
     if (file == NULL)
@@ -135,22 +161,16 @@ connect(const char *path, struct statefile **out, struct why *why)
                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
                              SQLITE_OPEN_PRIVATECACHE,
                          NULL);
-    if (rc == SQLITE_OK) {
-        sqlite3_extended_result_codes(file->db, 1);
-        sqlite3_busy_timeout(file->db, LOCK_WAIT_MS);
-        sqlite3_limit(file->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
-        sqlite3_db_config(file->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        /* Whoever only looks at a file leaves it as it is. */
-        sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        rc = sqlite3_exec(file->db, settings, NULL, NULL, NULL);
-    }
-    if (rc != SQLITE_OK) {
-        why_set(why, err_of(rc), "%s: %s", path, sqlite3_errstr(rc));
+    err = err_of(rc);
+    if (err != MS_OK)
+        why_set(why, err, "%s: %s", path, sqlite3_errstr(rc));
+    else
+        err = told_reading(file, set_up(file->db), why);
+    if (err == MS_OK)
+        *out = file;
+    else
         statefile_close(file);
-        return err_of(rc);
-    }
-    *out = file;
-    return MS_OK;
+    return err;
 }
 
 /* A pragma's number. */
@@ -163,7 +183,7 @@ pragma(struct statefile *file, const char *text, int64_t *out, struct why *why)
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
-    err = told(file, rc, why);
+    err = told_reading(file, rc, why);
     if (rc == SQLITE_ROW)
         *out = sqlite3_column_int64(statement, 0);
     else if (err == MS_OK)
@@ -227,6 +247,9 @@ statefile_open(const char *path, struct statefile **out, struct why *why)
 
     if (err == MS_OK)
         err = check_layout(file, why);
+    if (err == MS_OK && sqlite3_db_readonly(file->db, "main") == 1 &&
+        access(path, W_OK) == 0)
+        err = damaged(file, why, "its head forbids to write to it");
     if (err == MS_OK)
         err = prepare(file, why);
     if (err == MS_OK)
@@ -453,8 +476,8 @@ statefile_read_meta(struct statefile *file, struct statefile_meta *out,
         whole = meta_fits(&meta, sqlite3_column_int64(s, 8));
     }
     sqlite3_finalize(s);
-    if (err_of(rc) != MS_OK && rc != SQLITE_ERROR)
-        return told(file, rc, why);
+    if (err_of(rc) != MS_OK)
+        return told_reading(file, rc, why);
     if (!whole)
         return damaged(file, why, "its first row is damaged");
     *out = meta;
@@ -471,7 +494,7 @@ statefile_check(struct statefile *file, struct why *why)
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(s);
-    err = told(file, rc, why);
+    err = told_reading(file, rc, why);
     if (rc == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(s, 0);
 
@@ -535,7 +558,7 @@ statefile_read(struct statefile *file,
 
     for (int i = 0; i < 2 && err == MS_OK; i++) {
         rc[i] = sqlite3_prepare_v2(file->db, text[i], -1, &s[i], NULL);
-        err = told(file, rc[i], why);
+        err = told_reading(file, rc[i], why);
     }
     while (err == MS_OK) {
         struct row row;
@@ -543,7 +566,7 @@ statefile_read(struct statefile *file,
         for (int i = 0; i < 2 && err == MS_OK; i++) {
             if (used[i] && rc[i] != SQLITE_DONE)
                 rc[i] = sqlite3_step(s[i]);
-            err = told(file, rc[i], why);
+            err = told_reading(file, rc[i], why);
         }
         if (err != MS_OK || (rc[0] == SQLITE_DONE && rc[1] == SQLITE_DONE))
             break;

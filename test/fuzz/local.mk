@@ -2,7 +2,8 @@
 FUZZ_TARGETS = \
 	%reldir%/fuzz_address \
 	%reldir%/fuzz_callbacks \
-	%reldir%/fuzz_config
+	%reldir%/fuzz_config \
+	%reldir%/fuzz_state
 
 check_PROGRAMS += $(FUZZ_TARGETS)
 
@@ -23,3 +24,5 @@ endif
 	$(DIALOG_SOURCES) $(FUZZ_MAIN)
 %canon_reldir%_fuzz_callbacks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_callbacks_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_fuzz_state_SOURCES = %reldir%/fuzz_state.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_state_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
