@@ -230,21 +230,26 @@ note_one(struct step *step, enum crowd_of kind, const char *name)
                       step->now);
 }
 
-/* One machine that may relay has one name and few sender domains; a gateway
- * or a list server has many. */
+/*
+ * One machine that may relay has one name and few sender domains; a gateway
+ * or a list server has many.  The built-in network loopback is no gateway
+ * that anybody has chosen: a proxy on this host makes the world look like it.
+ */
 static void
 note_crowd(struct step *step)
 {
     const struct scene *scene = &step->policy.scene;
     const struct address *sender = &scene->sender_parsed;
+    const struct network *network = scene->network;
+    bool many;
 
-    if (scene->kind != KIND_RELAY || scene->network == NULL ||
-        scene->network->class == CLASS_GATEWAY ||
-        scene->network->class == CLASS_LIST)
+    if (scene->kind != KIND_RELAY || network == NULL)
         return;
-    if (step->session->helo[0] != '\0')
+    many = network->class == CLASS_GATEWAY || network->class == CLASS_LIST;
+    if (step->session->helo[0] != '\0' &&
+        (!many || network->origin.file == NULL))
         note_one(step, CROWD_HELO, step->session->helo);
-    if (sender->form == ADDRESS_DOMAIN &&
+    if (!many && sender->form == ADDRESS_DOMAIN &&
         !domains_has(step->config->domains, sender->domain))
         note_one(step, CROWD_DOMAINS, sender->domain);
 }

@@ -355,6 +355,22 @@ makes_progress(struct pulse *pulse, const struct daemon_counts *counts,
     return now.ms - pulse->since_ms < STUCK_MS;
 }
 
+static void
+warn_line(void *arg, const char *text)
+{
+    journal_say(arg, LOG_WARNING, "%s", text);
+}
+
+/* What ends by itself with a day is told when it does. */
+static void
+tell_lapsed(struct service *service, struct wall after, struct wall now)
+{
+    const struct config *config = daemon_config_get(service->daemon);
+
+    config_lapsed(config, after, now, warn_line, service->journal);
+    daemon_config_put(service->daemon, config);
+}
+
 /* Gives refunds to the store as they come; about once a second it tells the
  * log what was kept quiet, and systemd how we are. */
 static void *
@@ -363,6 +379,7 @@ keep(void *arg)
     struct service *service = arg;
     struct pulse pulse = {0, now_read().mono.ms};
     int64_t tick_ms = 0, status_ms = 0;
+    struct wall before = now_read().wall;
 
     while (!atomic_load(&service->ending)) {
         struct store_time now = now_read();
@@ -371,6 +388,8 @@ keep(void *arg)
         if (now.mono.ms >= tick_ms) {
             tick_ms = now.mono.ms + 1000;
             journal_tick(service->journal, now);
+            tell_lapsed(service, before, now.wall);
+            before = now.wall;
             daemon_counts(service->daemon, &counts);
             if (service->notify.watchdog_us > 0 &&
                 makes_progress(&pulse, &counts, now.mono))

@@ -124,6 +124,40 @@ config_reply(const struct config *config, const char *rule)
     return NULL;
 }
 
+static bool
+has_lapsed(bool has_until, struct wall until, struct wall after,
+           struct wall now)
+{
+    return has_until && until.s > after.s && until.s <= now.s;
+}
+
+void
+config_lapsed(const struct config *config, struct wall after, struct wall now,
+              void (*line)(void *arg, const char *text), void *arg)
+{
+    char text[128];
+
+    for (size_t i = 0; i < config->n_networks; i++) {
+        const struct network *n = config->networks[i];
+
+        if (n->mode == MODE_UNSET ||
+            !has_lapsed(n->has_until, n->until, after, now))
+            continue;
+        (void)snprintf(text, sizeof(text),
+                       "network %.64s: its mode = %s has ended", n->name,
+                       mode_name(n->mode));
+        line(arg, text);
+    }
+    for (size_t i = 0; i < config->n_exempts; i++) {
+        const struct exempt *e = config->exempts[i];
+
+        if (!has_lapsed(e->has_until, e->until, after, now))
+            continue;
+        (void)snprintf(text, sizeof(text), "exempt %.64s has ended", e->name);
+        line(arg, text);
+    }
+}
+
 /* The word of BLOCK's option NAME that stands for VALUE. */
 static const char *
 word_of(enum option_block block, const char *name, unsigned value)

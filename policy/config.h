@@ -244,6 +244,12 @@ void config_print(const struct config *config, FILE *out);
 void config_diff(const struct config *old, const struct config *new,
                  void (*line)(void *arg, const char *text), void *arg);
 
+/* A line for each network's mode and each exemption that has ended behind
+ * AFTER and up to NOW. */
+void config_lapsed(const struct config *config, struct wall after,
+                   struct wall now, void (*line)(void *arg, const char *text),
+                   void *arg);
+
 /* The text for RULE, or NULL. */
 const char *config_reply(const struct config *config, const char *rule);
 

@@ -58,4 +58,36 @@ heard_load_file(struct heard *heard, const char *path, int64_t today_s,
     return config_load(path, (struct wall){today_s}, &report, out);
 }
 
+/* What is called NAME; NULL: nothing. */
+static inline const struct limit *
+limit_of(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_limits; i++)
+        if (strcmp(config->limits[i]->name, name) == 0)
+            return config->limits[i];
+    return NULL;
+}
+
+static inline const struct network *
+network_of(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_networks; i++)
+        if (strcmp(config->networks[i]->name, name) == 0)
+            return config->networks[i];
+    return NULL;
+}
+
+/* The network that ADDRESS is in; "" for none. */
+static inline const char *
+net(const struct config *config, const char *address)
+{
+    struct prefix host;
+    uint32_t i;
+
+    if (prefix_parse(address, &host, NULL) != MS_OK ||
+        !nettree_longest(config->nets, host, &i))
+        return "";
+    return config->networks[i]->name;
+}
+
 #endif

@@ -29,36 +29,6 @@ load(const char *name, const char *text)
     return config;
 }
 
-static const struct limit *
-limit_of(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_limits; i++)
-        if (strcmp(config->limits[i]->name, name) == 0)
-            return config->limits[i];
-    return NULL;
-}
-
-static const struct network *
-network_of(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_networks; i++)
-        if (strcmp(config->networks[i]->name, name) == 0)
-            return config->networks[i];
-    return NULL;
-}
-
-/* The network that ADDRESS is in; "" for none. */
-static const char *
-net(const struct config *config, const char *address)
-{
-    struct prefix host;
-    uint32_t i;
-
-    assert_int_equal(prefix_parse(address, &host, NULL), MS_OK);
-    return nettree_longest(config->nets, host, &i) ? config->networks[i]->name
-                                                   : "";
-}
-
 /* ----- defaults */
 
 static void
@@ -670,6 +640,34 @@ go_to_data(void **state)
            chdir("test/data/config") != 0;
 }
 
+/* ----- what ends by itself */
+
+static void
+test_lapsed(void **state)
+{
+    /* the last second of 2027-01-31, UTC, and the next */
+    static const struct wall before = {1801439999}, then = {1801440000};
+    struct config *c =
+        load("until", "network old { addr = 192.0.2.0/24 mode = observe "
+                      "until = 2027-01-31 }\n"
+                      "network new { addr = 198.51.100.0/24 mode = observe "
+                      "until = 2027-02-01 }\n"
+                      "exempt ann { user = a@b.test skip = limits "
+                      "until = 2027-01-31 }\n");
+
+    (void)state;
+    heard.text[0] = '\0';
+    config_lapsed(c, (struct wall){TODAY_S}, before, heard_error, &heard);
+    assert_string_equal(heard.text, "");
+    config_lapsed(c, before, then, heard_error, &heard);
+    assert_string_equal(heard.text, "network old: its mode = observe has "
+                                    "ended\nexempt ann has ended\n");
+    heard.text[0] = '\0';
+    config_lapsed(c, then, (struct wall){then.s + 1}, heard_error, &heard);
+    assert_string_equal(heard.text, "");
+    config_destroy(c);
+}
+
 int
 main(void)
 {
@@ -680,6 +678,7 @@ main(void)
         cmocka_unit_test(test_says),
         cmocka_unit_test(test_in),
         cmocka_unit_test(test_on),
+        cmocka_unit_test(test_lapsed),
         cmocka_unit_test(test_option_rows),
     };
 

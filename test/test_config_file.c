@@ -39,36 +39,6 @@ load_file(const char *name)
     return config;
 }
 
-static const struct limit *
-limit_of(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_limits; i++)
-        if (strcmp(config->limits[i]->name, name) == 0)
-            return config->limits[i];
-    return NULL;
-}
-
-static const struct network *
-network_of(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->n_networks; i++)
-        if (strcmp(config->networks[i]->name, name) == 0)
-            return config->networks[i];
-    return NULL;
-}
-
-/* The network that ADDRESS is in; "" for none. */
-static const char *
-net(const struct config *config, const char *address)
-{
-    struct prefix host;
-    uint32_t i;
-
-    assert_int_equal(prefix_parse(address, &host, NULL), MS_OK);
-    return nettree_longest(config->nets, host, &i) ? config->networks[i]->name
-                                                   : "";
-}
-
 /* ----- identity of limits, reload */
 
 static const struct {

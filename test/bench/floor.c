@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test/bench/floor.c - what a milter costs that does nothing: it asks for the
- * events and macros that mortsafe asks for (test/bench/run compares the two),
- * and only answers "continue".
+ * events and macros that mortsafe asks for (by the same functions;
+ * test/bench/run compares the two answers), and only says "continue".
  */
 #include <config.h>
 
@@ -13,26 +13,10 @@
 #include <sys/types.h>
 
 #include <libmilter/mfapi.h>
-#include <libmilter/mfdef.h>
+
+#include "milter/negotiate.h"
 
 enum { EXIT_USAGE = 64 };
-
-/* As in milter/callbacks.c. */
-static const unsigned long actions_used = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
-static const unsigned long steps_used =
-    SMFIP_RCPT_REJ | SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
-    SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY;
-static const struct {
-    int stage;
-    char *names;
-} macro_lists[] = {
-    {SMFIM_CONNECT, "j {daemon_name} {daemon_port} {daemon_addr} "
-                    "{daemon_flags} {client_addr}"},
-    {SMFIM_ENVFROM, "j i {mail_addr} {auth_type} {auth_authen} "
-                    "{tls_version}"},
-    {SMFIM_ENVRCPT, "i {rcpt_addr} {rcpt_host} {rcpt_mailer}"},
-    {SMFIM_EOM, "j i"},
-};
 
 static sfsistat
 negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
@@ -42,14 +26,11 @@ negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 {
     (void)f2;
     (void)f3;
-    *out_actions = actions & actions_used;
-    *out_steps = steps & steps_used;
+    *out_actions = negotiate_actions(actions);
+    *out_steps = negotiate_steps(steps, false);
     *out_f2 = 0;
     *out_f3 = 0;
-    if ((actions & SMFIF_SETSYMLIST) == 0)
-        return SMFIS_CONTINUE;
-    for (size_t i = 0; i < sizeof(macro_lists) / sizeof(macro_lists[0]); i++)
-        (void)smfi_setsymlist(ctx, macro_lists[i].stage, macro_lists[i].names);
+    negotiate_macros(ctx, actions);
     return SMFIS_CONTINUE;
 }
 
@@ -59,6 +40,14 @@ connected(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
     (void)ctx;
     (void)host;
     (void)addr;
+    return SMFIS_CONTINUE;
+}
+
+static sfsistat
+helo(SMFICTX *ctx, char *name)
+{
+    (void)ctx;
+    (void)name;
     return SMFIS_CONTINUE;
 }
 
@@ -83,8 +72,9 @@ main(int argc, char **argv)
     struct smfiDesc filter = {
         .xxfi_name = "floor",
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+        .xxfi_flags = SMFIF_QUARANTINE,
         .xxfi_connect = connected,
+        .xxfi_helo = helo,
         .xxfi_envfrom = envelope,
         .xxfi_envrcpt = envelope,
         .xxfi_eom = event,

@@ -21,9 +21,11 @@ CLEANFILES += \
 	%reldir%/plan.c %reldir%/plan.h \
 	%reldir%/score.c %reldir%/score.h
 
+%canon_reldir%_milterload_LDADD =
+
 %canon_reldir%_floor_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
 %canon_reldir%_floor_SOURCES = %reldir%/floor.c
-%canon_reldir%_floor_LDADD = $(MILTER_LIBS)
+%canon_reldir%_floor_LDADD = milter/libdaemon.la $(MILTER_LIBS)
 
 %canon_reldir%_microbench_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(SQLITE_CFLAGS)
 %canon_reldir%_microbench_SOURCES = %reldir%/microbench.c

@@ -62,6 +62,16 @@ seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Of this thread alone: what else the machine does matters less. */
+static double
+cpu_seconds(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static struct store_time
 store_now(void *arg)
 {
@@ -131,7 +141,7 @@ static void
 time_lookups(struct bench *b, const struct nettree *tree,
              const struct prefix *hosts, const char *kind)
 {
-    double began = seconds();
+    double began = cpu_seconds();
     uint64_t found = 0;
     uint32_t i;
     uint32_t value;
@@ -139,7 +149,7 @@ time_lookups(struct bench *b, const struct nettree *tree,
     for (i = 0; i < LOOKUPS; i++)
         found += nettree_longest(tree, hosts[i % HOSTS], &value);
     (void)snprintf(
-        add_row(b, (seconds() - began) / LOOKUPS * 1e9, "ns", "under 1 µs")
+        add_row(b, (cpu_seconds() - began) / LOOKUPS * 1e9, "ns", "under 1 µs")
             ->what,
         sizeof(b->rows[0].what),
         "look-up of %s among %zu prefixes (%.0f %% listed)", kind,
@@ -157,7 +167,7 @@ bench_prefixes(struct bench *b)
 
     if (hosts == NULL || nettree_create(&tree) != MS_OK)
         goto done;
-    began = seconds();
+    began = cpu_seconds();
     for (i = 0; i < b->prefixes; i++) {
         struct prefix p = any_prefix(b, i);
 
@@ -166,7 +176,7 @@ bench_prefixes(struct bench *b)
             goto done;
         hosts[chance(b) % HOSTS] = host_in(b, p);
     }
-    (void)snprintf(add_row(b, seconds() - began, "s", "")->what,
+    (void)snprintf(add_row(b, cpu_seconds() - began, "s", "")->what,
                    sizeof(b->rows[0].what),
                    "build a tree of %" PRIu32 " prefixes", b->prefixes);
     for (i = 0; i < HOSTS; i++) {
@@ -191,7 +201,7 @@ bench_windows(struct bench *b)
 {
     struct window w = {0};
     uint64_t sum = 0;
-    double began = seconds();
+    double began = cpu_seconds();
     uint32_t i;
 
     for (i = 0; i < LOOKUPS; i++) {
@@ -200,7 +210,7 @@ bench_windows(struct bench *b)
         (void)window_add(&w, 1);
     }
     (void)snprintf(
-        add_row(b, (seconds() - began) / LOOKUPS * 1e9, "ns", "")->what,
+        add_row(b, (cpu_seconds() - began) / LOOKUPS * 1e9, "ns", "")->what,
         sizeof(b->rows[0].what), "window: turn, sum and add (%s)",
         sum > 0 ? "an hour" : "");
 }
@@ -425,7 +435,7 @@ tell(void *arg, enum ms_err err, const char *text)
 static enum ms_err
 open_embedded(const char *path, struct store **out)
 {
-    struct store_clock clock = {store_now, NULL};
+    struct store_clock clock = {store_now, NULL, NULL};
     struct store_events events = {tell, NULL};
     struct why why = {{0}};
     enum ms_err err =
@@ -484,14 +494,18 @@ bench_load(struct bench *b)
     uint64_t rss = resident();
     uint64_t malloced = allocated();
     double began = seconds();
+    double cpu_began = cpu_seconds();
     enum ms_err err = open_embedded(b->path, &store);
+    double took = seconds() - began;
+    double cpu_took = cpu_seconds() - cpu_began;
 
     if (err != MS_OK)
         return err;
-    (void)snprintf(add_row(b, seconds() - began, "s", "under 2 s")->what,
-                   sizeof(b->rows[0].what),
+    (void)snprintf(add_row(b, took, "s", "")->what, sizeof(b->rows[0].what),
                    "open the embedded store with %" PRIu64 " subjects",
                    subjects_of(store));
+    (void)snprintf(add_row(b, cpu_took, "s", "")->what, sizeof(b->rows[0].what),
+                   "... of it processor time");
     memory_rows(b, "embedded", allocated() - malloced, resident() - rss);
     store_destroy(store);
     return MS_OK;
