@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "milter/compat.h"
 #include "milter/negotiate.h"
+#include "milter/pool.h"
 #include "milter/session.h"
 #include "milter/step.h"
 
@@ -68,6 +68,20 @@ fail_begin(struct step *step, enum step_fault fault, enum ms_err err)
     return status == SMFIS_CONTINUE ? SMFIS_ACCEPT : status;
 }
 
+/* What libmilter hands to a callback; each uses its own. */
+struct call {
+    const char *name;
+    const struct sockaddr *addr;
+    char **argv;
+};
+
+/* The message that the session is in; NULL: none. */
+static struct message *
+message_of(const struct step *step)
+{
+    return step->session != NULL ? step->session->message : NULL;
+}
+
 /* ----- CONNECT */
 
 static void
@@ -116,21 +130,19 @@ ask_connect(struct step *step)
 }
 
 static sfsistat
-connected(SMFICTX *ctx, struct daemon *daemon, const char *name,
-          const struct sockaddr *addr)
+connected(struct step *step, const struct call *call)
 {
-    struct step step COMPAT_UNINITIALIZED;
-    struct session *session = get_session(ctx, daemon);
+    struct session *session = get_session(step->ctx, step->daemon);
     sfsistat status;
 
-    step_begin(&step, ctx, daemon, session);
+    step->session = session;
     if (session == NULL)
-        return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
-    read_connection(ctx, session, name, addr);
+        return fail_begin(step, STEP_MEMORY, MS_NOMEM);
+    read_connection(step->ctx, session, call->name, call->addr);
     if (session->over)
-        return fail_begin(&step, STEP_FULL, MS_BUSY);
-    step.config = daemon_config_get(daemon);
-    status = ask_connect(&step);
+        return fail_begin(step, STEP_FULL, MS_BUSY);
+    step->config = daemon_config_get(step->daemon);
+    status = ask_connect(step);
     if (session->ticket == NULL && session->connect_err == MS_OK)
         session_forget_connect(session);
     return status;
@@ -280,21 +292,20 @@ judge_mail(struct step *step)
 }
 
 static sfsistat
-mail(SMFICTX *ctx, struct daemon *daemon, char **argv)
+mail(struct step *step, const struct call *call)
 {
-    struct step step COMPAT_UNINITIALIZED;
-    struct session *session = get_session(ctx, daemon);
+    struct session *session = get_session(step->ctx, step->daemon);
     sfsistat status;
 
-    step_begin(&step, ctx, daemon, session);
+    step->session = session;
     if (session == NULL)
-        return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
+        return fail_begin(step, STEP_MEMORY, MS_NOMEM);
     if (session->over)
-        return fail_begin(&step, STEP_FULL, MS_BUSY);
-    daemon_refund_now(daemon);
-    if (begin_message(ctx, session, argv) != MS_OK)
-        return fail_begin(&step, STEP_MEMORY, MS_NOMEM);
-    status = judge_mail(&step);
+        return fail_begin(step, STEP_FULL, MS_BUSY);
+    daemon_refund_now(step->daemon);
+    if (begin_message(step->ctx, session, call->argv) != MS_OK)
+        return fail_begin(step, STEP_MEMORY, MS_NOMEM);
+    status = judge_mail(step);
     if (status != SMFIS_CONTINUE)
         session_end(session, SESSION_REFUNDED);
     return status;
@@ -436,24 +447,21 @@ judge_rcpt(struct step *step)
 }
 
 static sfsistat
-rcpt(SMFICTX *ctx, struct daemon *daemon, char **argv)
+rcpt(struct step *step, const struct call *call)
 {
-    struct step step COMPAT_UNINITIALIZED;
-    struct session *session = smfi_getpriv(ctx);
-    struct message *m = session != NULL ? session->message : NULL;
+    struct message *m = message_of(step);
 
-    step_begin(&step, ctx, daemon, session);
     if (m == NULL)
-        return fail_early(&step, STEP_ORDER, MS_INVALID);
-    read_id(ctx, m);
-    session_facts(session, m, step.now.wall, &step.facts);
-    read_recipient(ctx, argv, &step.facts);
+        return fail_early(step, STEP_ORDER, MS_INVALID);
+    read_id(step->ctx, m);
+    session_facts(step->session, m, step->now.wall, &step->facts);
+    read_recipient(step->ctx, call->argv, &step->facts);
     if (m->unjudged) {
-        m->nrcpt += !step.facts.refused;
+        m->nrcpt += !step->facts.refused;
         return SMFIS_CONTINUE;
     }
-    step.config = m->config;
-    return step.facts.refused ? note_refused(&step) : judge_rcpt(&step);
+    step->config = m->config;
+    return step->facts.refused ? note_refused(step) : judge_rcpt(step);
 }
 
 /* ----- headers, body and their end */
@@ -507,43 +515,70 @@ judge_end(struct step *step)
 }
 
 static sfsistat
-message_end(SMFICTX *ctx, struct daemon *daemon)
+message_end(struct step *step, const struct call *call)
 {
-    struct step step COMPAT_UNINITIALIZED;
-    struct session *session = smfi_getpriv(ctx);
-    struct message *m = session != NULL ? session->message : NULL;
+    struct message *m = message_of(step);
     sfsistat status;
 
-    step_begin(&step, ctx, daemon, session);
+    (void)call;
     if (m == NULL)
-        return fail_early(&step, STEP_ORDER, MS_INVALID);
-    read_id(ctx, m);
-    session_facts(session, m, step.now.wall, &step.facts);
-    step.config = m->config;
-    status = judge_end(&step);
+        return fail_early(step, STEP_ORDER, MS_INVALID);
+    read_id(step->ctx, m);
+    session_facts(step->session, m, step->now.wall, &step->facts);
+    step->config = m->config;
+    status = judge_end(step);
     if (status != SMFIS_CONTINUE) {
-        session_end(session, SESSION_REFUNDED);
+        session_end(step->session, SESSION_REFUNDED);
         return status;
     }
-    if (step.policy.verdict.action != VERDICT_HOLD ||
-        step.policy.verdict.observed)
-        step_accepted(&step);
-    session_end(session, SESSION_KEPT);
+    if (step->policy.verdict.action != VERDICT_HOLD ||
+        step->policy.verdict.observed)
+        step_accepted(step);
+    session_end(step->session, SESSION_KEPT);
     return status;
 }
 
 /* ----- what libmilter calls */
 
+/* No memory even to begin: as step_fail() would have it. */
 static sfsistat
-on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *addr)
+fail_bare(struct daemon *daemon)
+{
+    const struct config *config = daemon_config_get(daemon);
+    bool observes = config->mode == MODE_OBSERVE;
+
+    daemon_config_put(daemon, config);
+    daemon_count(daemon, DAEMON_ERROR);
+    return observes ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
+}
+
+/* What a callback has in common with the others, around its VERB. */
+static sfsistat
+perform(SMFICTX *ctx, sfsistat (*verb)(struct step *, const struct call *),
+        const struct call *call)
 {
     struct daemon *daemon = the_daemon;
     sfsistat status = SMFIS_TEMPFAIL;
+    struct step *step;
 
-    if (daemon_enter(daemon))
-        status = connected(ctx, daemon, name, addr);
+    if (daemon_enter(daemon)) {
+        step = pool_take(daemon_steps(daemon));
+        if (step != NULL) {
+            step_begin(step, ctx, daemon, smfi_getpriv(ctx));
+            status = verb(step, call);
+            pool_give(daemon_steps(daemon), step);
+        } else {
+            status = fail_bare(daemon);
+        }
+    }
     daemon_leave(daemon);
     return status;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *addr)
+{
+    return perform(ctx, connected, &(struct call){.name = name, .addr = addr});
 }
 
 static sfsistat
@@ -561,25 +596,13 @@ on_helo(SMFICTX *ctx, char *name)
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
-    struct daemon *daemon = the_daemon;
-    sfsistat status = SMFIS_TEMPFAIL;
-
-    if (daemon_enter(daemon))
-        status = mail(ctx, daemon, argv);
-    daemon_leave(daemon);
-    return status;
+    return perform(ctx, mail, &(struct call){.argv = argv});
 }
 
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
-    struct daemon *daemon = the_daemon;
-    sfsistat status = SMFIS_TEMPFAIL;
-
-    if (daemon_enter(daemon))
-        status = rcpt(ctx, daemon, argv);
-    daemon_leave(daemon);
-    return status;
+    return perform(ctx, rcpt, &(struct call){.argv = argv});
 }
 
 static sfsistat
@@ -604,13 +627,7 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t n)
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
-    struct daemon *daemon = the_daemon;
-    sfsistat status = SMFIS_TEMPFAIL;
-
-    if (daemon_enter(daemon))
-        status = message_end(ctx, daemon);
-    daemon_leave(daemon);
-    return status;
+    return perform(ctx, message_end, &(struct call){0});
 }
 
 static sfsistat

@@ -5,19 +5,6 @@
 #ifndef MORTSAFE_MILTER_COMPAT_H
 #define MORTSAFE_MILTER_COMPAT_H
 
-/*
- * A local variable that the hardening flag -ftrivial-auto-var-init is to leave
- * alone, because clearing 70 KB would cost more than what is done with them.
- */
-#if defined(__has_attribute)
-#if __has_attribute(uninitialized)
-#define COMPAT_UNINITIALIZED __attribute__((uninitialized))
-#endif
-#endif
-#ifndef COMPAT_UNINITIALIZED
-#define COMPAT_UNINITIALIZED
-#endif
-
 /* Systems without CLOCK_BOOTTIME have a CLOCK_MONOTONIC that goes on while
  * they sleep, or do not sleep. */
 #include <time.h>
@@ -37,6 +24,27 @@ compat_no_new_privileges(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 #else
     return 0;
+#endif
+}
+
+/*
+ * libmilter starts and ends threads all the time, and the GNU C library keeps
+ * only 40 MB of their stacks to use again: five of the usual size, many of this
+ * one, which is several times what a thread of ours needs.  Instrumented code
+ * needs more.
+ */
+#include <pthread.h>
+static inline void
+compat_thread_stacks(void)
+{
+#if defined(__GLIBC__) && !defined(MS_SANITIZED)
+    pthread_attr_t attr;
+
+    if (pthread_getattr_default_np(&attr) != 0)
+        return;
+    if (pthread_attr_setstacksize(&attr, (size_t)512 * 1024) == 0)
+        (void)pthread_setattr_default_np(&attr);
+    (void)pthread_attr_destroy(&attr);
 #endif
 }
 

@@ -24,6 +24,7 @@ struct daemon {
     struct store *store;
     struct journal *journal;
     struct crowd *crowd;
+    struct pool *steps;
     _Atomic bool closed;
     _Atomic uint64_t running, finished;
     _Atomic uint64_t sessions, sessions_all;
@@ -33,7 +34,7 @@ struct daemon {
 };
 
 enum ms_err
-daemon_create(struct config *config, struct store *store,
+daemon_create(struct config *config, struct store *store, struct pool *steps,
               struct journal *journal, struct daemon **out)
 {
     struct daemon *daemon = calloc(1, sizeof(*daemon));
@@ -55,6 +56,7 @@ daemon_create(struct config *config, struct store *store,
     daemon->config = config;
     config->refs = 1;
     daemon->store = store;
+    daemon->steps = steps;
     daemon->journal = journal;
     *out = daemon;
     return MS_OK;
@@ -64,6 +66,12 @@ struct store *
 daemon_store(struct daemon *daemon)
 {
     return daemon->store;
+}
+
+struct pool *
+daemon_steps(const struct daemon *daemon)
+{
+    return daemon->steps;
 }
 
 struct journal *
@@ -245,6 +253,8 @@ daemon_retire(struct daemon *daemon)
     daemon->store = NULL;
     crowd_destroy(daemon->crowd);
     daemon->crowd = NULL;
+    pool_destroy(daemon->steps);
+    daemon->steps = NULL;
     put(daemon, daemon->config);
     daemon->config = NULL;
 }

@@ -12,6 +12,7 @@
 
 #include "milter/crowd.h"
 #include "milter/journal.h"
+#include "milter/pool.h"
 #include "policy/config.h"
 #include "policy/store/store.h"
 #include "policy/verdict.h"
@@ -25,6 +26,9 @@ struct receipts {
     size_t n, room;
     struct receipt item[];
 };
+
+/* The working memory of callbacks: blocks for a struct step each. */
+struct pool *daemon_steps(const struct daemon *daemon);
 
 /* For the status line and the metrics. */
 struct daemon_counts {
@@ -47,11 +51,12 @@ enum daemon_count {
 };
 
 /*
- * Make a daemon in *OUT, which owns CONFIG and STORE from then on; JOURNAL is
- * borrowed.  MS_NOMEM.
+ * Make a daemon in *OUT, which owns CONFIG, STORE and STEPS (blocks of the
+ * size of a struct step) from then on; JOURNAL is borrowed.  MS_NOMEM.
  */
 enum ms_err daemon_create(struct config *config, struct store *store,
-                          struct journal *journal, struct daemon **out);
+                          struct pool *steps, struct journal *journal,
+                          struct daemon **out);
 
 /*
  * Give refunds that still wait to the store, and end that and the

@@ -14,6 +14,7 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/now.c %reldir%/now.h \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
+	%reldir%/pool.c %reldir%/pool.h \
 	%reldir%/quiet.c %reldir%/quiet.h \
 	%reldir%/reload.c %reldir%/reload.h \
 	%reldir%/reply.c %reldir%/reply.h \

@@ -19,6 +19,7 @@
 #include <libmilter/mfapi.h>
 
 #include "milter/callbacks.h"
+#include "milter/compat.h"
 #include "milter/daemon.h"
 #include "milter/detach.h"
 #include "milter/journal.h"
@@ -27,6 +28,7 @@
 #include "milter/pidfile.h"
 #include "milter/reload.h"
 #include "milter/socket.h"
+#include "milter/step.h"
 #include "policy/store/memory.h"
 #include "policy/store/sqlite.h"
 
@@ -295,6 +297,7 @@ make_daemon(struct service *service)
     const struct config *config = service->config;
     struct spool_target target = reload_target(&service->reload, config);
     char host[HOST_NAME_MAX + 1] = "";
+    struct pool *steps = NULL;
     int code;
 
     (void)gethostname(host, sizeof(host) - 1); /* "" will do */
@@ -307,8 +310,10 @@ make_daemon(struct service *service)
     code = open_store(service);
     if (code != EX_OK)
         return code;
-    if (daemon_create(service->config, service->store, service->journal,
+    if (pool_create(sizeof(struct step), &steps) != MS_OK ||
+        daemon_create(service->config, service->store, steps, service->journal,
                       &service->daemon) != MS_OK) {
+        pool_destroy(steps);
         complain("no memory");
         return EX_OSERR;
     }

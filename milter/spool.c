@@ -77,14 +77,24 @@ writable(struct spool *spool, int fd)
 }
 
 static bool
+is_file(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool
 write_all(struct spool *spool, int fd, const char *bytes, size_t len)
 {
+    bool file = is_file(fd); /* which takes all there is room for */
+
     while (len > 0) {
         /* A pipe that poll() calls writable takes PIPE_BUF at once. */
-        size_t some = len < PIPE_BUF ? len : PIPE_BUF;
+        size_t some = file || len < PIPE_BUF ? len : PIPE_BUF;
         ssize_t n;
 
-        if (!writable(spool, fd))
+        if (!file && !writable(spool, fd))
             return false;
         n = write(fd, bytes, some);
         if (n < 0 && errno != EINTR && errno != EAGAIN)

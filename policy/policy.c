@@ -104,22 +104,37 @@ add_would(struct policy *p, const struct verdict *v)
         p->would[p->n_would++] = *v;
 }
 
+/* Do A and B count the same subjects, whatever the scene? */
+static bool
+same_key(const struct limit *a, const struct limit *b)
+{
+    if (a->n_keys != b->n_keys || a->map != b->map)
+        return false;
+    for (size_t i = 0; i < a->n_keys; i++) {
+        if (a->key[i].kind != b->key[i].kind ||
+            a->key[i].len4 != b->key[i].len4 ||
+            a->key[i].len6 != b->key[i].len6)
+            return false;
+    }
+    return true;
+}
+
 /* The subject of LIMIT in p->subjects; NULL if there is none. */
 static const struct subject *
 find_subject(struct policy *p, const struct limit *limit)
 {
-    struct subject *made = &p->subjects[p->n_subjects];
+    size_t n = p->n_subjects;
 
-    if (p->n_subjects == CHARGE_SUBJECTS ||
-        !limit_subject(limit, &p->scene, made))
-        return NULL; /* add_items() has made sure of the room */
-    for (size_t i = 0; i < p->n_subjects; i++) {
-        if (p->subjects[i].len == made->len &&
-            memcmp(p->subjects[i].bytes, made->bytes, made->len) == 0)
+    for (size_t i = 0; i < n; i++) {
+        if (same_key(p->made_by[i], limit))
             return &p->subjects[i];
     }
+    if (n == CHARGE_SUBJECTS ||
+        !limit_subject(limit, &p->scene, &p->subjects[n]))
+        return NULL; /* add_items() has made sure of the room */
+    p->made_by[n] = limit;
     p->n_subjects++;
-    return made;
+    return &p->subjects[n];
 }
 
 /* A `/msg` rate needs no store; false: this message is full. */
@@ -264,6 +279,7 @@ ask_to_hold(struct policy *p)
         return false;
     p->phase = POLICY_HELD;
     p->subjects[0] = p->holding.subject;
+    p->made_by[0] = limit;
     p->n_subjects = 1;
     p->items[0] = (struct charge_item){
         .subject = &p->subjects[0],

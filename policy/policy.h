@@ -59,6 +59,7 @@ struct policy {
     struct address recipient; /* STAGE_RCPT: as parsed */
 
     /* The engine's own from here on. */
+    const struct limit *made_by[CHARGE_SUBJECTS]; /* each subject */
     struct {
         const struct limit *limit;
         struct rate rate;

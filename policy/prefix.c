@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -177,18 +176,49 @@ prefix_is_loopback(struct prefix p)
     return prefix_covers(v4, p) || prefix_covers(v6, p);
 }
 
+/* snprintf() and inet_ntop() take ten times as long, several times a
+ * message. */
+static char *
+put_decimal(char *out, unsigned n)
+{
+    if (n >= 100)
+        *out++ = (char)('0' + n / 100);
+    if (n >= 10)
+        *out++ = (char)('0' + n / 10 % 10);
+    *out++ = (char)('0' + n % 10);
+    return out;
+}
+
+static char *
+put_host4(char *out, const uint8_t addr[4])
+{
+    for (int i = 0; i < 4; i++) {
+        if (i > 0)
+            *out++ = '.';
+        out = put_decimal(out, addr[i]);
+    }
+    *out = '\0';
+    return out;
+}
+
 char *
 prefix_print(struct prefix p, char buf[PREFIX_TEXT])
 {
-    char host[INET6_ADDRSTRLEN];
-    bool whole = p.len == (p.family == 4 ? V4_BITS : V6_BITS);
+    char *out = buf;
 
-    if (p.family == 0 || inet_ntop(p.family == 4 ? AF_INET : AF_INET6, p.addr,
-                                   host, sizeof(host)) == NULL)
-        (void)snprintf(buf, PREFIX_TEXT, "unknown");
-    else if (whole)
-        (void)snprintf(buf, PREFIX_TEXT, "%s", host);
-    else
-        (void)snprintf(buf, PREFIX_TEXT, "%s/%u", host, p.len);
+    if (p.family == 4) {
+        out = put_host4(buf, p.addr);
+    } else if (p.family == 6 &&
+               inet_ntop(AF_INET6, p.addr, buf, INET6_ADDRSTRLEN) != NULL) {
+        out += strlen(buf);
+    } else {
+        memcpy(buf, "unknown", sizeof("unknown"));
+        return buf;
+    }
+    if (p.len != (p.family == 4 ? V4_BITS : V6_BITS)) {
+        *out++ = '/';
+        out = put_decimal(out, p.len);
+        *out = '\0';
+    }
     return buf;
 }

@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "milter/callbacks.h"
+#include "milter/step.h"
 #include "milter/now.h"
 #include "policy/store/memory.h"
 
@@ -149,6 +150,7 @@ read_config(const char *text)
 struct dialog *
 dialog_create(const char *config)
 {
+    struct pool *steps;
     struct dialog *dialog = need(calloc(1, sizeof(*dialog)));
     struct spool_target target = {.to = LOG_TO_STDERR};
     struct config *parsed = read_config(config);
@@ -158,7 +160,8 @@ dialog_create(const char *config)
     dialog->moody = moody_create();
     if (journal_create(&target, LOG_TEXT, LOG_DEBUG, "mx.example.org",
                        &dialog->journal) != MS_OK ||
-        daemon_create(parsed, &dialog->moody->store, dialog->journal,
+        pool_create(sizeof(struct step), &steps) != MS_OK ||
+        daemon_create(parsed, &dialog->moody->store, steps, dialog->journal,
                       &dialog->daemon) != MS_OK)
         abort();
     dialog->filter = callbacks_describe();

@@ -486,7 +486,6 @@ test_full_pipe(void **state)
         memmove(got, got + strlen(got) - n, n + 1);
     }
     close(fds[0]);
-    (void)signal(SIGPIPE, SIG_IGN);
     spool_destroy(spool);
     close(fds[1]);
 }
@@ -589,5 +588,6 @@ main(void)
         cmocka_unit_test(test_no_syslog),
     };
 
+    (void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,20 +288,46 @@ test_size_limit(void **state)
     lab_end(lab);
 }
 
-/* On a file system of 256 KiB of its own, until it is full and grows. */
+/*
+ * Run TEST, which returns whether all is well, in a process with a file system
+ * of 256 KiB of its own on /tmp.
+ */
 static void
-fill_tmpfs(void)
+with_tmpfs(bool (*test)(void))
 {
-    struct lab *lab;
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        setenv("CMOCKA_TEST_ABORT", "1", 1); /* other tests are not ours */
+        setenv("TMPDIR", "/tmp", 1);
+        if (unshare(CLONE_NEWNS) != 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+            mount("none", "/tmp", "tmpfs", 0, "size=256k") != 0)
+            _exit(SKIPPED);
+        _exit(test() ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == SKIPPED)
+        skip(); /* not root, or not allowed to mount */
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static bool
+remount(unsigned long flags, const char *options)
+{
+    return mount("none", "/tmp", "tmpfs", MS_REMOUNT | flags, options) == 0;
+}
+
+/* It is full, and grows. */
+static bool
+fill_up(void)
+{
+    struct lab *lab = lab_create(lab_embedded());
     unsigned i = 0;
 
-    setenv("CMOCKA_TEST_ABORT", "1", 1); /* the parent's tests are not ours */
-    if (unshare(CLONE_NEWNS) != 0 ||
-        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("none", "/tmp", "tmpfs", 0, "size=256k") != 0)
-        _exit(SKIPPED);
-    setenv("TMPDIR", "/tmp", 1);
-    lab = lab_create(lab_embedded());
     files_fill(lab);
     files_flush(lab);
     do
@@ -309,31 +335,52 @@ fill_tmpfs(void)
             somebody(lab, i++);
     while (try_flush(lab, NULL) == MS_OK && i < 10000);
     if (i >= 10000 || files_filled(lab) != FILES_USERS || lab_told(lab) != 1)
-        _exit(1);
-    if (mount("none", "/tmp", "tmpfs", MS_REMOUNT, "size=16m") != 0 ||
-        try_flush(lab, NULL) != MS_OK || lab_told(lab) != 1)
-        _exit(2);
+        return false;
+    if (!remount(0, "size=16m") || try_flush(lab, NULL) != MS_OK ||
+        lab_told(lab) != 1)
+        return false;
     lab_reopen(lab);
-    if (files_filled(lab) != FILES_USERS ||
-        stats_of(lab).subjects[SUBJECT_SENDER] != i)
-        _exit(3);
-    _exit(0);
+    return files_filled(lab) == FILES_USERS &&
+           stats_of(lab).subjects[SUBJECT_SENDER] == i;
 }
 
 static void
 test_no_space(void **state)
 {
-    pid_t pid = fork();
-    int status;
-
     (void)state;
-    if (pid == 0)
-        fill_tmpfs();
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == SKIPPED)
-        skip(); /* not root, or not allowed to mount */
-    assert_int_equal(WEXITSTATUS(status), 0);
+    with_tmpfs(fill_up);
+}
+
+/* It is read-only at the start; and becomes so, as far as the kernel lets it:
+ * not while a file is open for writing. */
+static bool
+start_read_only(void)
+{
+    struct lab *lab = lab_create(lab_embedded());
+    struct why why = {""};
+
+    files_fill(lab);
+    lab_close(lab);
+    if (!remount(MS_RDONLY, NULL))
+        return false;
+    if (lab_open(lab, &why) != MS_OK)
+        fail_msg("%s", why.text);
+    somebody(lab, 1);
+    if (files_filled(lab) != FILES_USERS ||
+        try_flush(lab, NULL) != MS_UNAVAIL || lab_told(lab) != 1)
+        return false;
+    if (!remount(0, NULL) || try_flush(lab, NULL) != MS_OK)
+        return false;
+    lab_reopen(lab);
+    return files_filled(lab) == FILES_USERS &&
+           stats_of(lab).subjects[SUBJECT_SENDER] == 1;
+}
+
+static void
+test_read_only(void **state)
+{
+    (void)state;
+    with_tmpfs(start_read_only);
 }
 
 /* Somebody overwrites the file under the daemon. */
@@ -388,6 +435,7 @@ main(void)
         cmocka_unit_test_teardown(test_full_at_end, reset),
         cmocka_unit_test_teardown(test_size_limit, reset),
         cmocka_unit_test_teardown(test_no_space, reset),
+        cmocka_unit_test_teardown(test_read_only, reset),
         cmocka_unit_test_teardown(test_overwritten, reset),
     };
 

@@ -19,7 +19,7 @@
 enum {
     LEDGER_SHARDS = 64,   /* a power of two; step.c has a bit for each */
     LEDGER_OVERFLOW = 64, /* shared records of a shard: 4,096 in all */
-    LEDGER_HASH_KEY = 32,
+    LEDGER_HASH_KEY = 16,
     LEDGER_MEMORY_MIN = 1 << 20
 };
 

@@ -20,7 +20,8 @@ enum {
     LAYOUT = 1,
     HEAD = 20,
     WINDOW = 16 + WINDOW_BYTES,
-    SUM = crypto_shorthash_BYTES
+    SUM = crypto_shorthash_BYTES,
+    FIRST_ROOM = 1 << 16
 };
 
 struct rows {
@@ -206,7 +207,7 @@ rows_count(const struct rows *rows)
 static enum ms_err
 make_room(struct rows *rows, size_t more)
 {
-    size_t room = rows->room > 0 ? rows->room : (size_t)ROWS_BATCH * 512;
+    size_t room = rows->room > 0 ? rows->room : FIRST_ROOM;
     uint8_t *bytes;
 
     while (room - rows->used < more)

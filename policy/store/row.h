@@ -14,7 +14,7 @@
 #include "policy/err.h"
 #include "policy/store/record.h"
 
-enum { ROWS_BATCH = 256 };
+enum { ROWS_BATCH = 4096 };
 
 /* Columns of one row; borrowed. */
 struct row {

@@ -2,8 +2,8 @@
 /*
  * policy/store/saver.c - the thread that saves.
  *
- * It holds a shard's lock while it copies at most 256 records, and none while
- * it writes.  What it copied is on the shard's list of records being saved
+ * It holds a shard's lock while it copies at most 64 records, and none while it
+ * writes.  What it copied is on the shard's list of records being saved
  * until the transaction ends; if that fails, all of them are dirty again.
  */
 #include <config.h>

@@ -288,22 +288,23 @@ load_file(struct embedded *e, uint64_t memory, struct store_time now,
           struct store_events events, struct statefile **file, struct why *why)
 {
     struct loading loading = {0};
-    bool found;
+    bool found, writable = statedir_is_writable(e->dir);
     enum ms_err err = statedir_look(e->dir, &found, why);
 
     if (err != MS_OK || !found)
         return err;
     err = statefile_open(statedir_file(e->dir), file, why);
+    if (err == MS_UNAVAIL && !writable)
+        err = statefile_open_unwritable(statedir_file(e->dir), file, why);
     if (err == MS_OK)
         err = load(e, *file, memory, now, &loading, why);
     if (err == MS_OK || (err == MS_INVALID && *file != NULL))
         tell_loaded(e, &loading, err, events);
-    if (err != MS_INVALID)
+    if (err != MS_INVALID && (err != MS_OK || writable))
         return err;
-    statefile_close(*file);
+    statefile_close(*file); /* the saver tries to open it, or begins another */
     *file = NULL;
-    err = saver_move_aside(e->dir, now, events, why);
-    return err;
+    return err == MS_OK ? MS_OK : saver_move_aside(e->dir, now, events, why);
 }
 
 static enum ms_err

@@ -247,6 +247,12 @@ statedir_is_same(const struct statedir *dir)
            st.st_dev == dir->dev && st.st_ino == dir->ino;
 }
 
+bool
+statedir_is_writable(const struct statedir *dir)
+{
+    return faccessat(dir->fd, ".", W_OK, 0) == 0;
+}
+
 static void
 remove_journals(const struct statedir *dir, const char *stem)
 {

@@ -39,6 +39,9 @@ enum ms_err statedir_look(struct statedir *dir, bool *found, struct why *why);
 /* Is state.db the file that the last statedir_look() found? */
 bool statedir_is_same(const struct statedir *dir);
 
+/* Can anything be written there? */
+bool statedir_is_writable(const struct statedir *dir);
+
 /* Make an empty draft, 0600; an older one goes.  MS_UNAVAIL. */
 enum ms_err statedir_begin_draft(struct statedir *dir, struct why *why);
 

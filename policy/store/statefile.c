@@ -11,6 +11,7 @@
 
 #include "policy/store/statefile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@
 enum {
     APPLICATION = 0x4d534146, /* "MSAF" */
     VALUE_MAX = 1 << 16,      /* no blob of ours is longer */
-    LOCK_WAIT_MS = 2000
+    LOCK_WAIT_MS = 2000,
+    URI = 3 * 4096 + 64 /* room for any path, escaped */
 };
 
 enum statement {
@@ -60,7 +62,8 @@ static const char schema[] =
 /* Before the first access, so that no shared memory is ever made. */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
                                "PRAGMA synchronous = FULL;"
-                               "PRAGMA cache_size = -8192;"
+                               "PRAGMA cache_size = -16384;"
+                               "PRAGMA wal_autocheckpoint = 4000;"
                                "PRAGMA temp_store = MEMORY;"
                                "PRAGMA secure_delete = ON;"
                                "PRAGMA cell_size_check = ON;"
@@ -149,7 +152,7 @@ set_up(sqlite3 *db)
 }
 
 static enum ms_err
-connect(const char *path, struct statefile **out, struct why *why)
+connect(const char *path, int flags, struct statefile **out, struct why *why)
 {
     struct statefile *file = calloc(1, sizeof(*file));
     enum ms_err err;
@@ -158,8 +161,7 @@ connect(const char *path, struct statefile **out, struct why *why)
     if (file == NULL)
         return why_set(why, MS_NOMEM, "%s: no memory", path);
     rc = sqlite3_open_v2(path, &file->db,
-                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-                             SQLITE_OPEN_PRIVATECACHE,
+                         flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
                          NULL);
     err = err_of(rc);
     if (err != MS_OK)
@@ -243,7 +245,7 @@ enum ms_err
 statefile_open(const char *path, struct statefile **out, struct why *why)
 {
     struct statefile *file = NULL;
-    enum ms_err err = connect(path, &file, why);
+    enum ms_err err = connect(path, SQLITE_OPEN_READWRITE, &file, why);
 
     if (err == MS_OK)
         err = check_layout(file, why);
@@ -252,6 +254,41 @@ statefile_open(const char *path, struct statefile **out, struct why *why)
         err = damaged(file, why, "its head forbids to write to it");
     if (err == MS_OK)
         err = prepare(file, why);
+    if (err == MS_OK)
+        *out = file;
+    else
+        statefile_close(file);
+    return err;
+}
+
+/* PATH as a URI (RFC 3986 section 2). */
+static void
+write_uri(const char *path, char out[URI])
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs"
+                                "tuvwxyz0123456789/-._~";
+    size_t n = (size_t)snprintf(out, URI, "file:");
+
+    for (; *path != '\0' && n + 32 < URI; path++)
+        if (strchr(plain, *path) != NULL)
+            out[n++] = *path;
+        else
+            n += (size_t)snprintf(out + n, 4, "%%%02X", (uint8_t)*path);
+    snprintf(out + n, URI - n, "?immutable=1");
+}
+
+enum ms_err
+statefile_open_unwritable(const char *path, struct statefile **out,
+                          struct why *why)
+{
+    struct statefile *file = NULL;
+    char uri[URI];
+    enum ms_err err;
+
+    write_uri(path, uri);
+    err = connect(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &file, why);
+    if (err == MS_OK)
+        err = check_layout(file, why);
     if (err == MS_OK)
         *out = file;
     else
@@ -409,7 +446,7 @@ statefile_create(const char *path, const struct statefile_meta *meta,
                  struct why *why)
 {
     struct statefile *file = NULL;
-    enum ms_err err = connect(path, &file, why);
+    enum ms_err err = connect(path, SQLITE_OPEN_READWRITE, &file, why);
     char head[128];
 
     if (err != MS_OK)
@@ -575,5 +612,6 @@ statefile_read(struct statefile *file,
     }
     sqlite3_finalize(s[0]);
     sqlite3_finalize(s[1]);
+    sqlite3_db_release_memory(file->db); /* nobody reads them again */
     return err;
 }

@@ -43,6 +43,14 @@ enum ms_err statefile_create(const char *path,
 enum ms_err statefile_open(const char *path, struct statefile **out,
                            struct why *why);
 
+/*
+ * Open PATH to read it where nothing can be written: SQLite would make a
+ * journal first.  A journal that is there is not read; then statefile_open()
+ * works.  As above.
+ */
+enum ms_err statefile_open_unwritable(const char *path, struct statefile **out,
+                                      struct why *why);
+
 /* MS_INVALID: damaged. */
 enum ms_err statefile_read_meta(struct statefile *file,
                                 struct statefile_meta *out, struct why *why);
