@@ -88,7 +88,7 @@ test_wrong_contents(void **state)
         {"a column is missing", "ALTER TABLE subject DROP COLUMN name", 0,
          true},
         {"no first row", "DELETE FROM meta", FILES_USERS, true},
-        {"the hash key is another", "UPDATE meta SET hash_key = zeroblob(32)",
+        {"the hash key is another", "UPDATE meta SET hash_key = zeroblob(16)",
          FILES_USERS, true},
         {"the hash key is short", "UPDATE meta SET hash_key = x'00'",
          FILES_USERS, true},

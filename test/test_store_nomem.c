@@ -160,11 +160,13 @@ static void
 test_list(void **state)
 {
     struct lab *lab = lab_create(*state);
-    enum ms_err err;
+    enum ms_err err = MS_OK;
 
-    left = 1;
-    err = store_list(lab->store, SUBJECT_USER, lab_now(lab), any, NULL);
-    left = 0;
+    for (int i = 0; i < 100 && err == MS_OK; i++) { /* the saver needs some */
+        left = 1;
+        err = store_list(lab->store, SUBJECT_USER, lab_now(lab), any, NULL);
+        left = 0;
+    }
     assert_int_equal(err, MS_NOMEM);
     lab_end(lab);
 }

@@ -27,7 +27,7 @@ enum {
 struct rows {
     size_t n;
     struct {
-        struct row row; /* without pointers: BYTES may move */
+        struct row row; /* its pointers do not hold: BYTES may move */
         size_t offset;  /* of its columns in BYTES */
     } at[ROWS_BATCH];
     uint8_t *bytes;
@@ -247,45 +247,53 @@ write_windows(const struct record *r, struct row *row, uint8_t *out)
     put(at, row_sum(row), SUM);
 }
 
+/* What is to be written about R, without the bytes. */
+static struct row
+plan_row(const struct record *r)
+{
+    bool dead = (r->flags & RECORD_DEAD) != 0;
+    size_t state_len = r->state != NULL ? r->state->len : 0;
+    struct row row = {.id = r->id, .kind = r->kind, .delete = dead};
+
+    if ((dead || state_len == 0) && (r->flags & RECORD_STATE_STORED))
+        row.delete_state = true;
+    if (dead)
+        return row;
+    row.key_len = RECORD_KEY;
+    row.name_len = r->len;
+    row.windows_len = (size_t)HEAD + SUM + (size_t)r->n_windows * WINDOW;
+    if (state_len > 0 && (r->flags & RECORD_STATE_DIRTY))
+        row.state_len = state_len + SUM;
+    return row;
+}
+
 enum ms_err
 rows_add(struct rows *rows, const struct record *r)
 {
-    struct row *row = &rows->at[rows->n].row;
-    bool dead = (r->flags & RECORD_DEAD) != 0;
-    size_t state_len = r->state != NULL ? r->state->len : 0;
-    uint8_t *out;
+    struct row row = plan_row(r);
+    uint8_t *key, *name, *windows, *state;
 
-    *row = (struct row){.id = r->id, .kind = r->kind, .delete = dead};
-    if ((dead || state_len == 0) && (r->flags & RECORD_STATE_STORED))
-        row->delete_state = true;
-    if (!dead) {
-        row->key_len = RECORD_KEY;
-        row->name_len = r->len;
-        row->windows_len = (size_t)HEAD + SUM + (size_t)r->n_windows * WINDOW;
-        if (state_len > 0 && (r->flags & RECORD_STATE_DIRTY))
-            row->state_len = state_len + SUM;
-    }
-    if (make_room(rows, row->key_len + row->name_len + row->windows_len +
-                            row->state_len) != MS_OK)
+    if (make_room(rows, row.key_len + row.name_len + row.windows_len +
+                            row.state_len) != MS_OK)
         return MS_NOMEM;
-    rows->at[rows->n++].offset = rows->used;
-    if (dead)
-        return MS_OK;
-    out = rows->bytes + rows->used;
-    memcpy(out, r->key, RECORD_KEY);
-    row->key = out;
-    out += RECORD_KEY;
-    memcpy(out, record_name(r), r->len);
-    row->name = out;
-    out += r->len;
-    write_windows(r, row, out);
-    out += row->windows_len;
-    if (row->state_len > 0) {
-        memcpy(out, r->state->bytes, state_len);
-        put(out + state_len, checksum(r->id, out, state_len), SUM);
-        out += row->state_len;
+    key = rows->bytes + rows->used;
+    name = key + row.key_len;
+    windows = name + row.name_len;
+    state = windows + row.windows_len;
+    if (!row.delete) {
+        row.key = memcpy(key, r->key, RECORD_KEY);
+        row.name = memcpy(name, record_name(r), r->len);
+        write_windows(r, &row, windows);
     }
-    rows->used = (size_t)(out - rows->bytes);
+    if (row.state_len > 0) {
+        size_t len = row.state_len - SUM;
+
+        memcpy(state, r->state->bytes, len);
+        put(state + len, checksum(r->id, state, len), SUM);
+    }
+    rows->at[rows->n].row = row;
+    rows->at[rows->n++].offset = rows->used;
+    rows->used += row.key_len + row.name_len + row.windows_len + row.state_len;
     return MS_OK;
 }
 

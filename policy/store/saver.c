@@ -57,7 +57,7 @@ saver_meta(struct ledger *ledger, const char *boot, struct store_time now,
     struct store_stats stats;
 
     memset(out, 0, sizeof(*out));
-    snprintf(out->boot, sizeof(out->boot), "%s", boot);
+    (void)snprintf(out->boot, sizeof(out->boot), "%s", boot);
     out->boot_ms = now.mono.ms;
     out->wall_s = now.wall.s;
     out->clock_ms = (int64_t)ledger_clock_ms(ledger, now);
@@ -493,7 +493,8 @@ saver_stats(struct saver *saver, struct store_stats *out)
     out->save_errors = saver->save_errors;
     out->saving_failed = saver->err != MS_OK;
     if (saver->err != MS_OK)
-        snprintf(out->trouble, sizeof(out->trouble), "%.252s", saver->why.text);
+        (void)snprintf(out->trouble, sizeof(out->trouble), "%.252s",
+                       saver->why.text);
     pthread_mutex_unlock(&saver->lock);
 }
 

@@ -342,7 +342,7 @@ store_sqlite_open(const char *path, uint64_t memory, struct store_clock clock,
         return why_set(why, MS_NOMEM, "%s: no memory", path);
     e->store.ops = &embedded_ops;
     if (clock.boot != NULL)
-        snprintf(e->boot, sizeof(e->boot), "%s", clock.boot);
+        (void)snprintf(e->boot, sizeof(e->boot), "%s", clock.boot);
     else
         read_boot(e->boot);
     needs.boot = e->boot;

@@ -24,10 +24,11 @@ struct store_events {
 
 /*
  * Open the store in directory PATH (made 0700 if it is missing), load what it
- * holds and start the saver.  *OUT is ended by store_destroy(), which saves.
- * MS_BUSY: another daemon uses it.  MS_VERSION: written by a newer mortsafe.
- * MS_UNAVAIL: cannot be used (WHY names path and cure).  A damaged file is
- * moved aside (EVENTS tells) and is never fatal.
+ * holds and start the saver; MEMORY as for store_memory_create().  *OUT is
+ * ended by store_destroy(), which saves. MS_BUSY: another daemon uses it.
+ * MS_VERSION: written by a newer mortsafe. MS_UNAVAIL: cannot be used (WHY
+ * names path and cure).  A damaged file is moved aside (EVENTS tells) and is
+ * never fatal.
  */
 enum ms_err store_sqlite_open(const char *path, uint64_t memory,
                               struct store_clock clock,

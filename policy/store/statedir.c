@@ -50,8 +50,8 @@ set_paths(struct statedir *dir, const char *path, struct why *why)
                        path);
     memcpy(dir->path, path, len);
     dir->path[len] = '\0';
-    snprintf(dir->file, sizeof(dir->file), "%s/" STATE, dir->path);
-    snprintf(dir->draft, sizeof(dir->draft), "%s/" DRAFT, dir->path);
+    (void)snprintf(dir->file, sizeof(dir->file), "%s/" STATE, dir->path);
+    (void)snprintf(dir->draft, sizeof(dir->draft), "%s/" DRAFT, dir->path);
     return MS_OK;
 }
 
@@ -159,7 +159,7 @@ remove_empty_journals(const struct statedir *dir)
     struct stat st;
 
     for (unsigned i = 0; i < JOURNALS; i++) {
-        snprintf(name, sizeof(name), STATE "%s", journals[i]);
+        (void)snprintf(name, sizeof(name), STATE "%s", journals[i]);
         if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(st.st_mode) && st.st_size == 0)
             unlinkat(dir->fd, name, 0);
@@ -226,7 +226,7 @@ statedir_look(struct statedir *dir, bool *found, struct why *why)
     enum ms_err err = MS_OK;
 
     for (unsigned i = 0; i < JOURNALS && err == MS_OK; i++) {
-        snprintf(name, sizeof(name), STATE "%s", journals[i]);
+        (void)snprintf(name, sizeof(name), STATE "%s", journals[i]);
         err = look_at(dir, name, found, &st, why);
     }
     if (err == MS_OK)
@@ -259,7 +259,7 @@ remove_journals(const struct statedir *dir, const char *stem)
     char name[NAME];
 
     for (unsigned i = 0; i < JOURNALS; i++) {
-        snprintf(name, sizeof(name), "%s%s", stem, journals[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", stem, journals[i]);
         unlinkat(dir->fd, name, 0);
     }
 }
@@ -300,11 +300,11 @@ free_name(const struct statedir *dir, struct wall now, char name[NAME])
     if (gmtime_r(&s, &tm) == NULL ||
         strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm) == 0)
         memcpy(when, "undated", sizeof("undated"));
-    snprintf(name, NAME, STATE ".damaged-%s", when);
+    (void)snprintf(name, NAME, STATE ".damaged-%s", when);
     for (int i = 2; i < ASIDE_TRIES; i++) {
         if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             return errno == ENOENT;
-        snprintf(name, NAME, STATE ".damaged-%s-%d", when, i);
+        (void)snprintf(name, NAME, STATE ".damaged-%s-%d", when, i);
     }
     return false;
 }
@@ -322,14 +322,14 @@ statedir_move_aside(struct statedir *dir, struct wall now,
                        dir->file);
     remove_empty_journals(dir);
     for (unsigned i = 0; i < JOURNALS; i++) {
-        snprintf(from, sizeof(from), STATE "%s", journals[i]);
-        snprintf(to, sizeof(to), "%s%s", name, journals[i]);
+        (void)snprintf(from, sizeof(from), STATE "%s", journals[i]);
+        (void)snprintf(to, sizeof(to), "%s%s", name, journals[i]);
         if (renameat(dir->fd, from, dir->fd, to) != 0 && errno != ENOENT)
             return why_errno(why, MS_UNAVAIL, dir->file);
     }
     if (renameat(dir->fd, STATE, dir->fd, name) != 0)
         return why_errno(why, MS_UNAVAIL, dir->file);
-    snprintf(aside, STATEDIR_PATH, "%.*s/%s", STATEDIR_PATH - NAME - 2,
-             dir->path, name);
+    (void)snprintf(aside, STATEDIR_PATH, "%.*s/%s", STATEDIR_PATH - NAME - 2,
+                   dir->path, name);
     return MS_OK;
 }

@@ -274,7 +274,7 @@ write_uri(const char *path, char out[URI])
             out[n++] = *path;
         else
             n += (size_t)snprintf(out + n, 4, "%%%02X", (uint8_t)*path);
-    snprintf(out + n, URI - n, "?immutable=1");
+    (void)snprintf(out + n, URI - n, "?immutable=1");
 }
 
 enum ms_err
@@ -451,10 +451,11 @@ statefile_create(const char *path, const struct statefile_meta *meta,
 
     if (err != MS_OK)
         return err;
-    sqlite3_snprintf(sizeof(head), head,
-                     "PRAGMA journal_mode = WAL; BEGIN;"
-                     "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                     APPLICATION, STATEFILE_LAYOUT);
+    (void)sqlite3_snprintf(
+        sizeof(head), head,
+        "PRAGMA journal_mode = WAL; BEGIN;"
+        "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+        APPLICATION, STATEFILE_LAYOUT);
     err = told(file, sqlite3_exec(file->db, head, NULL, NULL, NULL), why);
     if (err == MS_OK)
         err = told(file, sqlite3_exec(file->db, schema, NULL, NULL, NULL), why);
