@@ -9,6 +9,8 @@ import place
 
 LINE = re.compile(r'(?P<id>[A-Za-z0-9]+): (?P<did>action|would)=(?P<action>\S+)(?P<rest> .*)')
 USER = os.environ.get('MORTSAFE_USER', 'nobody')
+# of libmilter's own races, for a daemon that is built with ThreadSanitizer
+SUPPRESSIONS = os.path.join(place.HERE, '..', 'tsan.supp')
 
 # What a test's configuration has when it does not say otherwise.  127.0.0.0/8 is a
 # network like any other here, or there would be no strangers.
@@ -78,7 +80,8 @@ class Mortsafe:
 
     def launch(self, **how):
         """Start it and do not wait; stderr is added to the log file."""
-        environment = dict(os.environ, **(self.environment or {}))
+        environment = dict(os.environ, TSAN_OPTIONS='suppressions=' + SUPPRESSIONS,
+                           **(self.environment or {}))
         with open(self.logfile, 'a') as log:
             how.setdefault('stderr', log)
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
