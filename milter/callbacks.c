@@ -226,46 +226,6 @@ judge_connect(struct step *step)
     return status;
 }
 
-static void
-note_one(struct step *step, enum crowd_of kind, const char *name)
-{
-    static const char *const kinds[CROWD_KINDS] = {
-        [CROWD_HELO] = "helo",
-        [CROWD_DOMAINS] = "domains",
-    };
-    const struct scene *scene = &step->policy.scene;
-    unsigned n;
-
-    if (crowd_note(daemon_crowd(step->daemon), kind, scene->client, name,
-                   step->now.mono, &n))
-        journal_crowd(daemon_journal(step->daemon), scene, kinds[kind], n,
-                      step->now);
-}
-
-/*
- * One machine that may relay has one name and few sender domains; a gateway
- * or a list server has many.  The built-in network loopback is no gateway
- * that anybody has chosen: a proxy on this host makes the world look like it.
- */
-static void
-note_crowd(struct step *step)
-{
-    const struct scene *scene = &step->policy.scene;
-    const struct address *sender = &scene->sender_parsed;
-    const struct network *network = scene->network;
-    bool many;
-
-    if (scene->kind != KIND_RELAY || network == NULL)
-        return;
-    many = network->class == CLASS_GATEWAY || network->class == CLASS_LIST;
-    if (step->session->helo[0] != '\0' &&
-        (!many || network->origin.file == NULL))
-        note_one(step, CROWD_HELO, step->session->helo);
-    if (!many && sender->form == ADDRESS_DOMAIN &&
-        !domains_has(step->config->domains, sender->domain))
-        note_one(step, CROWD_DOMAINS, sender->domain);
-}
-
 static sfsistat
 judge_mail(struct step *step)
 {
@@ -287,7 +247,7 @@ judge_mail(struct step *step)
         return status;
     }
     message_charge(m, step->receipts, step->n_receipts);
-    note_crowd(step);
+    step_note_crowd(step);
     return judge_connect(step);
 }
 

@@ -238,6 +238,41 @@ step_answer(struct step *step)
     return SMFIS_CONTINUE;
 }
 
+static void
+note_one(struct step *step, enum crowd_of kind, const char *name)
+{
+    static const char *const kinds[CROWD_KINDS] = {
+        [CROWD_HELO] = "helo",
+        [CROWD_DOMAINS] = "domains",
+    };
+    const struct scene *scene = &step->policy.scene;
+    unsigned n;
+
+    if (crowd_note(daemon_crowd(step->daemon), kind, scene->client, name,
+                   step->now.mono, &n))
+        journal_crowd(daemon_journal(step->daemon), scene, kinds[kind], n,
+                      step->now);
+}
+
+void
+step_note_crowd(struct step *step)
+{
+    const struct scene *scene = &step->policy.scene;
+    const struct address *sender = &scene->sender_parsed;
+    const struct network *network = scene->network;
+    bool many;
+
+    if (scene->kind != KIND_RELAY || network == NULL)
+        return;
+    many = network->class == CLASS_GATEWAY || network->class == CLASS_LIST;
+    if (step->session->helo[0] != '\0' &&
+        (!many || network->origin.file == NULL))
+        note_one(step, CROWD_HELO, step->session->helo);
+    if (!many && sender->form == ADDRESS_DOMAIN &&
+        !domains_has(step->config->domains, sender->domain))
+        note_one(step, CROWD_DOMAINS, sender->domain);
+}
+
 /* ----- failures of our own */
 
 static const char *

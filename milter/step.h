@@ -82,6 +82,15 @@ sfsistat step_fail(struct step *step, enum step_fault fault, enum ms_err err);
  * over; deferred if the MTA cannot. */
 sfsistat step_hold(struct step *step);
 
+/*
+ * Look at the HELO name and the sender's domain at MAIL, and tell if they give
+ * a NAT, a proxy or a gateway away.  One machine that may relay has one name
+ * and few sender domains; a gateway or a list server has many.  The built-in
+ * network loopback is no gateway that anybody has chosen: a proxy on this host
+ * makes the world look like it.
+ */
+void step_note_crowd(struct step *step);
+
 /* The one line of a message that goes through. */
 void step_accepted(struct step *step);
 
