@@ -487,7 +487,7 @@ def many_sessions():
     ok(place.until(lambda: safe.descriptors() <= files + 2, 'descriptors', 20),
        '%d sessions later all descriptors are closed' % SESSIONS)
     if os.environ.get('MORTSAFE_E2E_STOP'):
-        tap.skip('memory is as before', 'a sanitizer keeps what was freed')
+        tap.diag('memory is not compared: a sanitizer keeps what was freed')
     else:
         ok(safe.status('VmRSS') < memory + 8192, 'memory is as before',
            before=memory, after=safe.status('VmRSS'))
