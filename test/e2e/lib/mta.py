@@ -81,13 +81,15 @@ class Postfix(Server):
         return 'unix:' + rest
 
     def queue(self):
-        found = []
+        """By id: one that moves to another queue during the listing is shown twice."""
+        found = {}
         for line in place.call(self.script, 'queue', self.dir).splitlines():
             entry = json.loads(line)
-            found.append(Message(entry['queue_id'], entry['sender'],
-                                 [r['address'] for r in entry['recipients']],
-                                 entry['queue_name'] == 'hold'))
-        return found
+            found[entry['queue_id']] = Message(
+                entry['queue_id'], entry['sender'],
+                [r['address'] for r in entry['recipients']],
+                entry['queue_name'] == 'hold')
+        return list(found.values())
 
     def submit(self, sender, *recipients, text='Subject: local\n\nhello\n'):
         """By the sendmail command."""
