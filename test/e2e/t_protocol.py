@@ -369,6 +369,22 @@ def hostile_text():
     ok(max(map(len, raw.split(b'\n'))) < 4096, 'and its lines are short')
 
 
+def many_machines():
+    """Many HELO names from one address that may relay are told of, once"""
+    own = daemon.Mortsafe(config=daemon.BASE.replace('network loopback { off = yes }', '')
+                          + 'network office { addr = 192.0.2.0/24  relay = any }\n').start()
+    for address in '192.0.2.9', '127.0.0.1', '203.0.113.9':
+        for n in range(15):
+            with session(own.socket, address) as m:
+                m.helo('pc%d.test' % n)
+                m.mail('<a@example.org>')
+    place.until(lambda: own.log().count('warning=crowd') >= 2, 'two warnings')
+    told = [line for line in own.log().splitlines() if 'warning=crowd' in line]
+    equal([line.split('client=')[1].split()[0] for line in told],
+          ['unknown[192.0.2.9]', 'unknown[127.0.0.1]'], 'of relaying addresses, once each')
+    equal(own.stop(), 0, 'it ends with 0')
+
+
 def own_words():
     """reply: the operator's own words, with facts of the case in them"""
     with session(safe.socket, '198.19.0.1') as m:
@@ -506,7 +522,7 @@ def the_end():
 
 
 tap.run(ordinary, logins, nothing_opens, listeners, other_alphabets, addresses, orders, frames,
-        foreign_protocols, odd_packets, hostile_text, own_words, many_recipients, old_protocols,
+        foreign_protocols, odd_packets, hostile_text, many_machines, own_words, many_recipients, old_protocols,
         used_again, slowly, many_sessions, the_end)
 place.leave()
 tap.finish()
