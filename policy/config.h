@@ -11,8 +11,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "policy/charge.h"
 #include "policy/clock.h"
 #include "policy/domains.h"
+#include "policy/endpoint.h"
 #include "policy/err.h"
 #include "policy/nettree.h"
 #include "policy/rate.h"
@@ -43,7 +45,7 @@ enum metric {
 };
 enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_HOLD };
 enum limit_scope { SCOPE_FLEET, SCOPE_HOST };
-enum store_type { STORE_EMBEDDED, STORE_MEMORY };
+enum store_type { STORE_EMBEDDED, STORE_MEMORY, STORE_REDIS };
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
@@ -117,6 +119,7 @@ struct limit {
     enum limit_action action;
     enum mode mode;
     enum limit_scope scope;
+    enum charge_fallback fallback; /* `on_store_error`, or the store's */
     unsigned warn_percent; /* 0: no warning */
     uint64_t on;           /* bits of listeners */
     uint8_t *in;           /* [0]: no network, [1 + i]: network i; a set of
@@ -199,7 +202,27 @@ struct config {
         enum store_type type;
         char *path;
         uint64_t memory; /* bytes */
+        /* STORE_REDIS; PATH and MEMORY are then of the shadow */
+        struct endpoint *urls;
+        size_t n_urls;
+        struct endpoint *sentinels;
+        size_t n_sentinels;
+        char *master;        /* its name among Sentinels */
+        char *password_file; /* NULL: none */
+        char *password;      /* its first line; never printed */
+        char *sentinel_password_file;
+        char *sentinel_password;
+        bool cluster;
+        char *ca_file, *cert_file, *key_file, *tls_name; /* NULL: none */
+        char *prefix;
+        unsigned deadline_ms;
+        enum charge_fallback fallback;
+        unsigned hosts; /* in the fleet, while none are known */
     } store;
+    struct {
+        char *key_file;   /* NULL: none */
+        uint64_t state_s; /* that the detector's state is kept */
+    } privacy;
     struct {
         enum log_to to;
         enum log_format format;

@@ -21,6 +21,7 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config_value.c \
 	%reldir%/config_warn.c \
 	%reldir%/domains.c %reldir%/domains.h \
+	%reldir%/endpoint.c %reldir%/endpoint.h \
 	%reldir%/err.c %reldir%/err.h \
 	%reldir%/guess.c %reldir%/guess.h \
 	%reldir%/lexer.c %reldir%/lexer.h \

@@ -28,6 +28,8 @@ static const struct option_block_row blocks[BLOCKS] = {
     [BLOCK_EXEMPT] = {"exempt", TITLE_NAME, "Who is not held to limits"},
     [BLOCK_REPLY] = {"reply", TITLE_RULE, "Own words for a refusal"},
     [BLOCK_STORE] = {"store", TITLE_NONE, "Where counts are kept"},
+    [BLOCK_PRIVACY] = {"privacy", TITLE_NONE,
+                       "What is kept about people, and under which key"},
     [BLOCK_LOG] = {"log", TITLE_NONE, "Where decisions are told"},
 };
 

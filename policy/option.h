@@ -22,6 +22,7 @@ enum option_block {
     BLOCK_EXEMPT,
     BLOCK_REPLY,
     BLOCK_STORE,
+    BLOCK_PRIVACY,
     BLOCK_LOG,
     BLOCKS
 };

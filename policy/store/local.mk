@@ -1,13 +1,26 @@
 # Where counts and standings live.
 noinst_LTLIBRARIES += %reldir%/libstore.la
-%canon_reldir%_libstore_la_LIBADD = $(SODIUM_LIBS) $(SQLITE_LIBS)
+%canon_reldir%_libstore_la_LIBADD = $(SODIUM_LIBS) $(SQLITE_LIBS) \
+	$(HIREDIS_LIBS) $(OPENSSL_LIBS)
 %canon_reldir%_libstore_la_SOURCES = \
+	%reldir%/breaker.c %reldir%/breaker.h \
+	%reldir%/delta.c %reldir%/delta.h \
+	%reldir%/denials.c %reldir%/denials.h \
+	%reldir%/fleet.c %reldir%/fleet.h \
 	%reldir%/ledger.c %reldir%/ledger.h \
 	%reldir%/memory.c %reldir%/memory.h \
 	%reldir%/record.c %reldir%/record.h \
+	%reldir%/redis.c %reldir%/redis.h \
+	%reldir%/redis_check.c %reldir%/redis_check.h \
+	%reldir%/redis_codec.c %reldir%/redis_codec.h \
+	%reldir%/redis_link.c %reldir%/redis_link.h \
+	%reldir%/redis_nodes.c %reldir%/redis_nodes.h \
+	%reldir%/redis_script.c %reldir%/redis_script.h \
+	%reldir%/redis_tls.c %reldir%/redis_tls.h \
 	%reldir%/row.c %reldir%/row.h \
 	%reldir%/saver.c %reldir%/saver.h \
 	%reldir%/shard.c %reldir%/shard.h \
+	%reldir%/sitekey.c %reldir%/sitekey.h \
 	%reldir%/sqlite.c %reldir%/sqlite.h \
 	%reldir%/statedir.c %reldir%/statedir.h \
 	%reldir%/statefile.c %reldir%/statefile.h \

@@ -72,6 +72,13 @@ store_reset(struct store *store, const struct subject *subject, uint64_t window,
     return store->ops->reset(store, subject, window, now, found);
 }
 
+enum ms_err
+store_put(struct store *store, const struct store_record *record,
+          struct store_time now)
+{
+    return store->ops->put(store, record, now);
+}
+
 void
 store_stats(struct store *store, struct store_stats *out)
 {

@@ -54,6 +54,48 @@ struct store_record {
     struct store_window windows[STORE_WINDOWS];
 };
 
+enum { STORE_NODES = 64, STORE_NODE_NAME = 128, STORE_TROUBLE = 256 };
+
+/* One server of a shared store. */
+struct store_node {
+    char name[STORE_NODE_NAME]; /* "192.0.2.1:6379", "unix:/run/redis.sock" */
+    bool up;                    /* decisions are asked of it */
+    struct mono since;          /* it is up, or is not */
+    char trouble[STORE_TROUBLE]; /* why it is not; "" if it is */
+    uint64_t commands;           /* sent to it */
+    uint64_t errors;             /* of them without a good reply */
+    uint32_t in_flight;          /* now */
+};
+
+/* Another host of the fleet, as its last heartbeat told. */
+struct store_host {
+    char name[STORE_NODE_NAME];
+    char version[32], config[33], mode[16]; /* CONFIG: hash, hexadecimal */
+    uint8_t form;                           /* of records, that it can read */
+    int64_t seen_s;                         /* ago */
+};
+
+/* Of a store that a fleet shares.  All zero: it is not. */
+struct store_shared {
+    size_t n_nodes;
+    struct store_node node[STORE_NODES];
+    size_t n_hosts;
+    struct store_host host[STORE_NODES];
+    bool degraded;           /* some node is not up */
+    struct mono since;       /* the first that is not */
+    unsigned hosts;          /* that limits are shared among meanwhile */
+    uint64_t commands;       /* sent */
+    uint64_t waits;          /* collects that had to wait for a reply */
+    uint64_t redirects;      /* MOVED and ASK that were followed */
+    uint64_t scripts;        /* loaded, after the first time */
+    uint64_t local;          /* decisions made without it, since the start */
+    uint64_t local_now;      /* the same since it went away */
+    uint64_t deltas;         /* subjects with counts that wait to be added */
+    uint64_t denials;        /* refusals remembered for a few seconds */
+    uint64_t denials_used;   /* answered from them */
+    bool foreign;            /* another site's key: refused */
+};
+
 /* For an operator and the metrics. */
 struct store_stats {
     uint64_t subjects[SUBJECT_KINDS];
@@ -64,6 +106,7 @@ struct store_stats {
     uint64_t saves, save_errors;
     bool saving_failed; /* the last attempt to persist failed */
     char trouble[256];  /* why, if it did */
+    struct store_shared shared;
 };
 
 /* What an implementation provides; callers use the functions below. */
@@ -87,6 +130,8 @@ struct store_ops {
                           struct store_time, bool *);
     enum ms_err (*reset)(struct store *, const struct subject *,
                          uint64_t window, struct store_time, bool *);
+    enum ms_err (*put)(struct store *, const struct store_record *,
+                       struct store_time);
     void (*stats)(struct store *, struct store_stats *);
     enum ms_err (*flush)(struct store *, struct store_time, struct why *);
     void (*destroy)(struct store *);
@@ -157,6 +202,16 @@ enum ms_err store_forget(struct store *store, const struct subject *subject,
 enum ms_err store_reset(struct store *store, const struct subject *subject,
                         uint64_t window, struct store_time now, bool *found);
 
+/*
+ * Put RECORD, as store_get() has shown it in any store at NOW, in place of
+ * what there is about its subject; a new epoch begins.  Its slices keep their
+ * ages, but for one slice at most: what was counted stays counted for its
+ * whole span.  MS_INVALID (a field out of range), MS_NOMEM, MS_UNAVAIL.
+ */
+enum ms_err store_put(struct store *store, const struct store_record *record,
+                      struct store_time now);
+
+/* *OUT takes some 30 KB. */
 void store_stats(struct store *store, struct store_stats *out);
 
 /* Bring everything to disk now; MS_OK where there is none. */
