@@ -90,6 +90,14 @@ config_load_text(const char *name, const char *text, struct wall today,
     return load(name, text, today, report, out);
 }
 
+/* Freed memory must not tell SECRET (NULL is fine). */
+static void
+forget(char *secret)
+{
+    if (secret != NULL)
+        explicit_bzero(secret, strlen(secret));
+}
+
 void
 config_destroy(struct config *config)
 {
@@ -110,6 +118,8 @@ config_destroy(struct config *config)
     table_destroy(config->owners);
     nettree_destroy(config->nets);
     domains_destroy(config->domains);
+    forget(config->store.password);
+    forget(config->store.sentinel_password);
     config_text_destroy(config->text); /* and CONFIG, which is in its arena */
 }
 

@@ -57,6 +57,8 @@ enum session_kind {
     KIND_LOCAL = 8 /* mail that does not come by SMTP */
 };
 
+enum { CONFIG_SERVERS = 16 }; /* of one store that can be named */
+
 /* Where something was written; FILE is NULL for a built-in. */
 struct origin {
     const char *file;
@@ -120,12 +122,12 @@ struct limit {
     enum mode mode;
     enum limit_scope scope;
     enum charge_fallback fallback; /* `on_store_error`, or the store's */
-    unsigned warn_percent; /* 0: no warning */
-    uint64_t on;           /* bits of listeners */
-    uint8_t *in;           /* [0]: no network, [1 + i]: network i; a set of
-                              enum session_kind for which the limit holds */
-    bool in_loopback;      /* `in =` names the network loopback */
-    uint64_t id;           /* of name, key, metric and scope */
+    unsigned warn_percent;         /* 0: no warning */
+    uint64_t on;                   /* bits of listeners */
+    uint8_t *in;      /* [0]: no network, [1 + i]: network i; a set of
+                         enum session_kind for which the limit holds */
+    bool in_loopback; /* `in =` names the network loopback */
+    uint64_t id;      /* of name, key, metric and scope */
     struct origin origin;
 };
 

@@ -147,6 +147,7 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_DOMAINS:
     case BLOCK_OWNERS:
     case BLOCK_STORE:
+    case BLOCK_PRIVACY:
     case BLOCK_LOG:
     case BLOCKS:
         break;
@@ -226,10 +227,18 @@ static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_OCTAL] = config_value_number,
     [OPTION_PERCENT] = config_value_number,
     [OPTION_SIZE] = config_value_size,
+    [OPTION_TIME] = config_value_time,
+    [OPTION_SPAN] = config_value_span,
     [OPTION_TEXT] = config_value_text,
     [OPTION_REPLY] = config_value_text,
     [OPTION_NAME] = config_value_name,
+    [OPTION_TAG] = config_value_tag,
+    [OPTION_DOTTED_TAG] = config_value_tag,
     [OPTION_PATH] = config_value_path,
+    [OPTION_FILE] = config_value_file,
+    [OPTION_SECRET] = config_store_secret,
+    [OPTION_URLS] = config_store_servers,
+    [OPTION_HOSTS] = config_store_servers,
     [OPTION_SOCKET] = config_value_socket,
     [OPTION_DOMAIN] = config_value_domain,
     [OPTION_DATE] = config_value_date,

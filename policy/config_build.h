@@ -18,9 +18,13 @@ enum ms_err config_value_bool(const struct reading *r);
 enum ms_err config_value_choice(const struct reading *r);
 enum ms_err config_value_number(const struct reading *r);
 enum ms_err config_value_size(const struct reading *r);
+enum ms_err config_value_time(const struct reading *r);
+enum ms_err config_value_span(const struct reading *r);
 enum ms_err config_value_text(const struct reading *r);
+enum ms_err config_value_tag(const struct reading *r);
 enum ms_err config_value_name(const struct reading *r);
 enum ms_err config_value_path(const struct reading *r);
+enum ms_err config_value_file(const struct reading *r);
 enum ms_err config_value_socket(const struct reading *r);
 enum ms_err config_value_domain(const struct reading *r);
 enum ms_err config_value_date(const struct reading *r);
@@ -40,6 +44,10 @@ enum ms_err config_files_owners(const struct reading *r);
 enum ms_err config_limit_key(const struct reading *r);
 enum ms_err config_limit_rates(const struct reading *r);
 enum ms_err config_limit_table(const struct reading *r);
+
+/* ... what the store alone has, ... */
+enum ms_err config_store_servers(const struct reading *r);
+enum ms_err config_store_secret(const struct reading *r);
 
 /* ... and names of networks, listeners, limits. */
 enum ms_err config_refer_in(const struct reading *r);
@@ -66,6 +74,15 @@ void config_files_check(const struct reading *r, const struct table *table,
 void config_limit_check(const struct build *b,
                         const struct config_block *block);
 void config_limit_sums(const struct build *b);
+
+/* What no option of the store can know alone; and what its traffic tells those
+ * on the way. */
+void config_store_check(const struct build *b,
+                        const struct config_block *block);
+void config_store_warn(const struct build *b, const struct config_block *block);
+
+/* Is the option NAME of BLOCK written, and not a default? */
+bool config_is_written(const struct config_block *block, const char *name);
 
 /* Have A and B the same key, prefix lengths included? */
 bool config_limit_same_key(const struct limit *a, const struct limit *b);

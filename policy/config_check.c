@@ -10,8 +10,8 @@
 
 enum { LISTENERS_MAX = 64 /* bits of limit->on */ };
 
-static bool
-is_written(const struct config_block *block, const char *name)
+bool
+config_is_written(const struct config_block *block, const char *name)
 {
     const struct config_setting *setting = config_text_setting(block, name);
 
@@ -44,7 +44,7 @@ check_network(const struct build *b, const struct config_block *block)
 static void
 check_domains(const struct build *b, const struct config_block *block)
 {
-    if (!is_written(block, "list") && !is_written(block, "file"))
+    if (!config_is_written(block, "list") && !config_is_written(block, "file"))
         notes_error(b->notes, block->origin,
                     "`domains %s` needs `list` or `file`", block->title);
 }
@@ -57,7 +57,7 @@ check_exempt(const struct build *b, const struct config_block *block)
     size_t i;
 
     for (i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (is_written(block, keys[i]))
+        if (config_is_written(block, keys[i]))
             return;
     notes_error(b->notes, block->origin,
                 "`exempt %s` needs user, sender, domain, client or network",
@@ -66,8 +66,8 @@ check_exempt(const struct build *b, const struct config_block *block)
 
 /* ----- replies */
 
-static const char *const fixed_rules[] = {
-    "relay.denied", "relay.hop", "relay.none", "relay.syntax"};
+static const char *const fixed_rules[] = {"relay.denied", "relay.hop",
+                                          "relay.none", "relay.syntax"};
 
 /* Rules that have a block's name: BLOCK.NAME and what is behind. */
 static const struct {
@@ -174,14 +174,28 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_REPLY:
         check_reply(b, block);
         break;
+    case BLOCK_STORE:
+        config_store_check(b, block);
+        break;
     case BLOCK_TOP:
     case BLOCK_USERS:
     case BLOCK_OWNERS:
-    case BLOCK_STORE:
+    case BLOCK_PRIVACY:
     case BLOCK_LOG:
     case BLOCKS:
         break;
     }
+}
+
+/* A limit does as the store does, unless it says otherwise. */
+static void
+inherit_fallback(const struct build *b, const struct config_block *block)
+{
+    struct limit *limit = block->object;
+
+    if (block->kind == BLOCK_LIMIT && limit != NULL &&
+        !config_is_written(block, "on_store_error"))
+        limit->fallback = b->config->store.fallback;
 }
 
 enum ms_err
@@ -189,6 +203,8 @@ config_check(const struct build *b)
 {
     size_t i;
 
+    for (i = 0; i < b->text->n_blocks; i++)
+        inherit_fallback(b, b->text->blocks[i]);
     for (i = 0; i < b->text->n_blocks; i++)
         if (!b->text->blocks[i]->off)
             check_block(b, b->text->blocks[i]);

@@ -218,7 +218,20 @@ unknown_option(struct parser *p, const struct config_block *block,
                 name->text, guess_print(&guess, text));
 }
 
-/* Paths of tables begin where the file that names them is. */
+/* Paths of tables and of other files begin where the file that names them is.
+ */
+static enum ms_err
+resolve_file(struct parser *p, struct config_setting *setting)
+{
+    struct config_term *term = &setting->terms[0];
+
+    if (term->text[0] == '/' || term->text[0] == '\0')
+        return MS_OK;
+    term->text =
+        config_include_path(p->text->arena, "", p->source->folder, term->text);
+    return term->text == NULL ? MS_NOMEM : MS_OK;
+}
+
 static enum ms_err
 resolve_tables(struct parser *p, struct config_setting *setting)
 {
@@ -269,6 +282,8 @@ attach(struct parser *p, struct config_block *block,
         return MS_OK;
     }
     *own = *setting;
+    if (own->option->type == OPTION_FILE || own->option->type == OPTION_SECRET)
+        return resolve_file(p, own);
     return names_tables(own->option->type) ? resolve_tables(p, own) : MS_OK;
 }
 

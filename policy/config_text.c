@@ -40,6 +40,7 @@ static const char built_in[] =
     "                   scope = host }\n"
     "users { }\n"
     "store { }\n"
+    "privacy { }\n"
     "log { }\n";
 
 enum ms_err
@@ -215,14 +216,25 @@ config_text_allows(const struct config_block *block,
            strcmp(option->name, "mode") == 0;
 }
 
+bool
+config_text_is_shared(const struct config_text *text)
+{
+    const struct config_setting *type =
+        config_text_setting(config_text_find(text, BLOCK_STORE, ""), "type");
+
+    return type != NULL && strcmp(type->terms[0].text, "redis") == 0;
+}
+
 /* ----- defaults */
 
 /* Submission takes only a login's own senders, once it is known whose is
- * which. */
+ * which; and who has no shared store need not read about one. */
 static const char *
 preset(const struct config_text *text, const struct config_block *block,
        const struct option *option)
 {
+    if (option->shared && !config_text_is_shared(text))
+        return NULL;
     if (block->kind == BLOCK_LISTENER && block->built_in &&
         strcmp(option->name, "sender") == 0 &&
         strncmp(block->title, "submission", 10) == 0 &&

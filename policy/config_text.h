@@ -98,4 +98,7 @@ struct origin config_text_origin(const struct config_block *block,
 bool config_text_allows(const struct config_block *block,
                         const struct option *option);
 
+/* Is the store one that a fleet shares? */
+bool config_text_is_shared(const struct config_text *text);
+
 #endif

@@ -11,6 +11,7 @@
 #include "policy/address.h"
 #include "policy/config_build.h"
 #include "policy/guess.h"
+#include "policy/rate.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -77,6 +78,11 @@ print_number(const struct option *option, uint64_t n, char buf[32])
         snprintf(buf, 32, "%" PRIu64 "G", n / GIB);
     else if (option->type == OPTION_SIZE && n % MIB == 0)
         snprintf(buf, 32, "%" PRIu64 "M", n / MIB);
+    else if (option->type == OPTION_TIME)
+        snprintf(buf, 32, n % 1000 == 0 ? "%" PRIu64 "s" : "%" PRIu64 "ms",
+                 n % 1000 == 0 ? n / 1000 : n);
+    else if (option->type == OPTION_SPAN)
+        span_print(n, buf);
     else
         snprintf(buf, 32, "%" PRIu64, n);
     return buf;
@@ -140,6 +146,61 @@ config_value_size(const struct reading *r)
     }
     n = n > UINT64_MAX / times ? UINT64_MAX : n * times;
     if (check_range(r, n))
+        memcpy(reading_at(r), &n, sizeof n);
+    return MS_OK;
+}
+
+/* Something that can stand behind a number, and its worth. */
+struct unit {
+    const char *name; /* NULL ends a list */
+    uint64_t times;
+};
+
+/* A number with one of UNITS, and it must have one; stops at UINT64_MAX. */
+static bool
+read_units(const char *text, const struct unit *units, uint64_t *out)
+{
+    uint64_t n;
+
+    if (!reading_digits(&text, 10, &n))
+        return false;
+    for (; units->name != NULL; units++) {
+        if (strcmp(text, units->name) != 0)
+            continue;
+        *out = n > UINT64_MAX / units->times ? UINT64_MAX : n * units->times;
+        return true;
+    }
+    return false;
+}
+
+enum ms_err
+config_value_time(const struct reading *r)
+{
+    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {NULL, 0}};
+    unsigned value;
+    uint64_t n;
+
+    if (!read_units(reading_term(r, 0), units, &n)) {
+        reading_error(r, 0, "`%s` is no time such as 300ms or 1s",
+                      reading_term(r, 0));
+    } else if (check_range(r, n)) {
+        value = (unsigned)n; /* no such option has more than 32 bits */
+        memcpy(reading_at(r), &value, sizeof value);
+    }
+    return MS_OK;
+}
+
+enum ms_err
+config_value_span(const struct reading *r)
+{
+    static const struct unit units[] = {
+        {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
+    uint64_t n;
+
+    if (!read_units(reading_term(r, 0), units, &n))
+        reading_error(r, 0, "`%s` is no span such as 12h or 90d",
+                      reading_term(r, 0));
+    else if (check_range(r, n))
         memcpy(reading_at(r), &n, sizeof n);
     return MS_OK;
 }
@@ -248,6 +309,32 @@ config_value_name(const struct reading *r)
     if (strpbrk(name, ":/ \t\n") != NULL)
         reading_error(r, 0, "`%s` is no name of a user or group", name);
     return store_text(r, name);
+}
+
+enum ms_err
+config_value_tag(const struct reading *r)
+{
+    const char *tag = reading_term(r, 0);
+    const bool dots = r->setting->option->type == OPTION_DOTTED_TAG;
+    size_t len = strspn(tag, "abcdefghijklmnopqrstuvwxyz"
+                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+    if (!dots && memchr(tag, '.', len) != NULL)
+        len = strcspn(tag, ".");
+    if (tag[len] != '\0' || len == 0 || len > r->setting->option->most)
+        reading_error(r, 0, "`%s` is not 1 to %" PRIu64 " letters, digits, %s",
+                      tag, r->setting->option->most,
+                      dots ? "dots, _ and -" : "_ and -");
+    return store_text(r, tag);
+}
+
+/* The parser has made it absolute. */
+enum ms_err
+config_value_file(const struct reading *r)
+{
+    if (reading_term(r, 0)[0] == '\0')
+        reading_error(r, 0, "the name of a file is missing");
+    return store_text(r, reading_term(r, 0));
 }
 
 enum ms_err

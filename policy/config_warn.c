@@ -11,22 +11,6 @@
 
 /* ----- networks */
 
-/* Prefixes whose width harms nobody: they are not routed to us. */
-static bool
-is_private(struct prefix prefix)
-{
-    static const struct prefix ranges[] = {
-        {4, 8, {10}},         {4, 12, {172, 16}},  {4, 16, {192, 168}},
-        {4, 8, {127}},        {4, 16, {169, 254}}, {6, 7, {0xfc}},
-        {6, 10, {0xfe, 0x80}}};
-    size_t i;
-
-    for (i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (prefix_covers(ranges[i], prefix))
-            return true;
-    return false;
-}
-
 static void
 warn_width(const struct build *b)
 {
@@ -36,7 +20,7 @@ warn_width(const struct build *b)
     for (i = 0; i < b->places->n; i++) {
         const struct prefix_place *p = &b->places->place[i];
 
-        if (p->network->relay != RELAY_ANY || is_private(p->prefix) ||
+        if (p->network->relay != RELAY_ANY || prefix_is_private(p->prefix) ||
             p->prefix.len >= (p->prefix.family == 4 ? 16 : 32))
             continue;
         notes_warning(b->notes, p->network->origin,
@@ -243,6 +227,21 @@ warn_shadow(const struct build *b, const struct limit *limit,
                   notes_place(exempt->origin, where, sizeof where));
 }
 
+/* Only what a fleet counts together can be away. */
+static void
+warn_fallback(const struct build *b, const struct config_block *block)
+{
+    const struct limit *limit = block->object;
+    const bool host = limit->scope == SCOPE_HOST;
+
+    if (config_is_written(block, "on_store_error") &&
+        (host || b->config->store.type != STORE_REDIS))
+        notes_warning(b->notes, config_text_origin(block, "on_store_error"),
+                      "on_store_error: limit `%s` is counted on this host, %s",
+                      limit->name,
+                      host ? "by its scope" : "as all are without a Redis");
+}
+
 static void
 warn_limit(const struct build *b, const struct config_block *block)
 {
@@ -253,6 +252,7 @@ warn_limit(const struct build *b, const struct config_block *block)
                              : ((uint64_t)1 << config->n_listeners) - 1;
     size_t i;
 
+    warn_fallback(b, block);
     if ((limit->on & all) == 0) {
         notes_warning(b->notes, config_text_origin(block, "on"),
                       "on: limit `%s` holds on no listener", limit->name);
@@ -308,6 +308,8 @@ config_warn(const struct build *b)
 
         if (block->kind == BLOCK_TOP)
             warn_top(b, block);
+        else if (block->kind == BLOCK_STORE)
+            config_store_warn(b, block);
         else if (block->off || block->object == NULL)
             continue;
         else if (block->kind == BLOCK_NETWORK)

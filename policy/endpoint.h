@@ -23,7 +23,8 @@ enum {
 
 struct endpoint {
     bool tls;
-    char host[ENDPOINT_HOST]; /* name or address, IPv6 without brackets; "" */
+    char host[ENDPOINT_HOST]; /* name or address, small letters, IPv6 without
+                                 brackets; "" */
     uint16_t port;
     char path[ENDPOINT_PATH]; /* of a Unix socket; then HOST is "" */
     char user[ENDPOINT_USER]; /* ""; the server's `default` */
@@ -32,8 +33,10 @@ struct endpoint {
 
 /*
  * Read TEXT as a URL.  A host may be left out ("redis://mortsafe@/0"), which
- * is for those whom Sentinels tell it.  MS_INVALID: WHY tells what is wrong; a
- * password is, with the advice to write it to a file, and is not repeated.
+ * is for those whom Sentinels tell it.  In the user's name %XX is a byte; with
+ * a Unix socket it is written unix://user@/path.  MS_INVALID: WHY tells what is
+ * wrong; a password is, with the advice to write it to a file, and is not
+ * repeated.
  */
 enum ms_err endpoint_parse(const char *text, struct endpoint *out,
                            struct why *why);
@@ -46,7 +49,7 @@ enum ms_err endpoint_parse_host(const char *text, uint16_t port,
  * and as a key.  Returns BUF. */
 char *endpoint_print(const struct endpoint *endpoint, char buf[ENDPOINT_NAME]);
 
-/* Do both name the same server? */
+/* Do both name the same server, whoever the user and the database are? */
 bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
 
 #endif

@@ -17,6 +17,7 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config_parse.c %reldir%/config_parse.h \
 	%reldir%/config_print.c \
 	%reldir%/config_refer.c \
+	%reldir%/config_store.c \
 	%reldir%/config_text.c %reldir%/config_text.h \
 	%reldir%/config_value.c \
 	%reldir%/config_warn.c \

@@ -49,10 +49,18 @@ enum option_type {
     OPTION_OCTAL,      /* unsigned */
     OPTION_PERCENT,    /* unsigned; written with % */
     OPTION_SIZE,       /* uint64_t, bytes; K, M, G */
+    OPTION_TIME,       /* unsigned, milliseconds; ms, s */
+    OPTION_SPAN,       /* uint64_t, seconds; s, m, h, d */
     OPTION_TEXT,       /* char *; several words are joined by blanks */
     OPTION_REPLY,      /* char *: text for an SMTP reply */
     OPTION_NAME,       /* char *: of a user or group; "" is NULL */
+    OPTION_TAG,        /* char *: letters, digits, _ and - */
+    OPTION_DOTTED_TAG, /* the same with dots */
     OPTION_PATH,       /* char *: absolute */
+    OPTION_FILE,       /* char *: relative to the file that names it */
+    OPTION_SECRET,     /* the same and, at count_at, char *: its first line */
+    OPTION_URLS,       /* struct endpoint * and size_t */
+    OPTION_HOSTS,      /* the same: host or host:port */
     OPTION_SOCKET,     /* char * */
     OPTION_DOMAIN,     /* char *: A-labels */
     OPTION_DATE,       /* struct wall and, at count_at, bool */
@@ -89,14 +97,15 @@ struct option {
     const char *preset; /* the default as it would be written; NULL: none */
     const char *help;   /* a sentence without its full stop */
     const struct option_word *words; /* of BOOL, FLAG and CHOICE */
-    uint64_t least, most; /* of NUMBER, OCTAL, PERCENT, SIZE; most letters of
-                             a text */
+    uint64_t least, most; /* of NUMBER, OCTAL, PERCENT, SIZE, TIME, SPAN; most
+                             letters of a text or tag */
     size_t at;            /* the destination in the block's struct; of blocks
                              without name, in struct config */
     size_t count_at;      /* the second one of types that have two */
     enum option_block block;
     enum option_type type;
     bool needed; /* the block is nothing without it */
+    bool shared; /* only of a store that a fleet shares */
 };
 
 /* The row of BLOCK (below BLOCKS). */

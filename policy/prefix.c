@@ -201,6 +201,21 @@ put_host4(char *out, const uint8_t addr[4])
     return out;
 }
 
+bool
+prefix_is_private(struct prefix p)
+{
+    static const struct prefix ranges[] = {
+        {4, 8, {10}},          {4, 12, {172, 16}},  {4, 16, {192, 168}},
+        {4, 8, {127}},         {4, 16, {169, 254}}, {6, 7, {0xfc}},
+        {6, 10, {0xfe, 0x80}}, {6, 128, {[15] = 1}}};
+    size_t i;
+
+    for (i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (prefix_covers(ranges[i], p))
+            return true;
+    return false;
+}
+
 char *
 prefix_print(struct prefix p, char buf[PREFIX_TEXT])
 {

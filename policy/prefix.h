@@ -33,8 +33,7 @@ struct prefix prefix_of_sockaddr(const struct sockaddr *sa);
  * "IPv6:..." as MTAs write it.  MS_INVALID (WHY says what, host bits behind
  * the length included) leaves *OUT alone.  Pure.
  */
-enum ms_err prefix_parse(const char *text, struct prefix *out,
-                         struct why *why);
+enum ms_err prefix_parse(const char *text, struct prefix *out, struct why *why);
 
 /* P cut to LEN4 or LEN6 bits by its family; a shorter one stays.  Pure. */
 struct prefix prefix_cut(struct prefix p, unsigned len4, unsigned len6);
@@ -44,6 +43,9 @@ bool prefix_covers(struct prefix outer, struct prefix inner);
 
 /* 127.0.0.0/8 or ::1?  Pure. */
 bool prefix_is_loopback(struct prefix p);
+
+/* Of a range that is not routed on the Internet, loopback included?  Pure. */
+bool prefix_is_private(struct prefix p);
 
 /*
  * Write P into BUF as "192.0.2.7" (a whole host) or "192.0.2.0/24"; family 0

@@ -35,8 +35,14 @@ kind_of(const struct option *option)
         return "percentage";
     case OPTION_SIZE:
         return "size";
+    case OPTION_TIME:
+        return "time";
+    case OPTION_SPAN:
+        return "span";
     case OPTION_TEXT:
     case OPTION_REPLY:
+    case OPTION_TAG:
+    case OPTION_DOTTED_TAG:
         return "text";
     default:
         return "other";

@@ -91,6 +91,31 @@ test_load(void **state)
     config_destroy(config);
 }
 
+/* A shared store has more parts. */
+static void
+test_shared(void **state)
+{
+    static const char text[] =
+        "privacy { key_file = site.key }\n"
+        "store { type = redis cluster = yes prefix = x\n"
+        "url = redis://a@192.168.0.1, redis://a@192.168.0.2:6380 }\n";
+    struct config *config = NULL;
+    enum ms_err err = MS_NOMEM;
+    unsigned long n = 0;
+
+    (void)state;
+    while (err == MS_NOMEM) {
+        left = ++n;
+        err = heard_load(&heard, text, TODAY_S, &config);
+        if (err == MS_NOMEM)
+            assert_string_equal(heard.text, "");
+    }
+    left = 0;
+    assert_int_equal(err, MS_OK);
+    assert_int_equal(config->store.n_urls, 2);
+    config_destroy(config);
+}
+
 /* Errors, too, need memory. */
 static void
 test_errors(void **state)
@@ -130,6 +155,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_shared),
         cmocka_unit_test(test_errors),
     };
 
