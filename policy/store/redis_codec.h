@@ -14,10 +14,10 @@
 #include "policy/err.h"
 
 enum {
-    CODEC_ARGS = 32,          /* of a command */
-    CODEC_ARRAY = 65536,      /* elements of an array */
-    CODEC_ELEMENTS = 262144,  /* of one reply in all */
-    CODEC_BULK = 8 << 20,     /* bytes of a reply in all */
+    CODEC_ARGS = 40,         /* of a command */
+    CODEC_ARRAY = 65536,     /* elements of an array */
+    CODEC_ELEMENTS = 262144, /* of one reply in all */
+    CODEC_BULK = 8 << 20,    /* bytes of a reply in all */
     CODEC_DEPTH = 7
 };
 
@@ -62,7 +62,7 @@ struct reply {
 };
 void reply_destroy(struct reply *reply); /* NULL is fine */
 
-/* Does the error's first word, or the status, read WORD? */
+/* Does the error's first word, or the status, read WORD?  NULL does not. */
 bool reply_is(const struct reply *reply, enum reply_type type,
               const char *word);
 
@@ -71,8 +71,9 @@ enum ms_err codec_reader_create(struct codec_reader **out); /* MS_NOMEM */
 void codec_reader_destroy(struct codec_reader *reader);
 
 /*
- * Take LEN bytes that came from a server.  MS_INVALID, MS_NOMEM: the reader is
- * of no more use, nor is the connection.
+ * Take LEN bytes that came from a server, some 10,000 at a time; codec_next()
+ * is to take out what they hold before more is fed.  MS_INVALID, MS_NOMEM: the
+ * reader is of no more use, nor is the connection.
  */
 enum ms_err codec_feed(struct codec_reader *reader, const void *bytes,
                        size_t len);

@@ -32,11 +32,12 @@ struct link_tls; /* redis_tls.h: an SSL_CTX, shared by links */
 /* How to reach a server and what to say first; strings are copied. */
 struct link_target {
     struct endpoint at;
-    const char *password; /* NULL: none */
-    struct link_tls *tls; /* borrowed for the link's life; NULL: plain */
-    uint32_t deadline_ms; /* of one attempt: name, connect, TLS, AUTH, SELECT,
-                             CLIENT SETNAME, and `hello` below */
-    bool subscriber;      /* replies come unasked: see redis_link_listen() */
+    const char *password;  /* NULL: none */
+    struct link_tls *tls;  /* borrowed for the link's life; NULL: plain */
+    uint32_t deadline_ms;  /* of one attempt: name, connect, TLS, AUTH, SELECT,
+                              CLIENT SETNAME, and `hello` below */
+    bool subscriber;       /* messages come unasked: see link_events.pushed */
+    uint32_t keepalive_ms; /* a subscriber's PING; 0: 5 s */
 };
 
 /*
@@ -51,7 +52,9 @@ struct link_events {
     void (*up)(void *arg);
     /* The connection is gone, or an attempt has failed; WHY tells. */
     void (*down)(void *arg, const struct why *why);
-    /* What a subscriber's server pushed. */
+    /* What a subscriber's server pushed: an array of three elements or more,
+     * whose first is the text message, pmessage or smessage; the others are
+     * not checked.  Borrowed. */
     void (*pushed)(void *arg, const struct reply *reply);
     void *arg;
 };
@@ -78,9 +81,9 @@ void redis_link_drop(struct redis_link *link, const char *why);
 /*
  * Send N commands back to back, as one request with N replies, due at
  * DEADLINE.  *OUT is ended by redis_link_wait() or redis_link_leave().  Never
- * waits; what the socket does not take at once is written by who reads.
- * MS_UNAVAIL: not up, or over LINK_BACKLOG bytes unsent; MS_NOMEM; then
- * nothing was sent.
+ * waits; what the socket does not take at once is written by the link's thread.
+ * MS_UNAVAIL: not up, or over LINK_BACKLOG bytes unsent; MS_TIMEOUT: DEADLINE
+ * is past already; MS_NOMEM; then nothing was sent.
  */
 enum { LINK_BACKLOG = 4 << 20, LINK_COMMANDS = 64 };
 enum ms_err redis_link_send(struct redis_link *link,

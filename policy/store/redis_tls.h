@@ -28,20 +28,19 @@ enum ms_err link_tls_create(const struct link_tls_options *options,
 void link_tls_destroy(struct link_tls *tls);
 
 /* A stream over descriptor FD (borrowed, non-blocking) to a server called HOST
- * (an address is checked as one).  Not thread-safe. */
+ * (an address is checked as one).  Not thread-safe.  MS_INVALID: there is no
+ * name to check; MS_NOMEM. */
 enum ms_err tls_stream_create(struct link_tls *tls, int fd, const char *host,
                               struct tls_stream **out);
 void tls_stream_destroy(struct tls_stream *stream);
 
-/* What stands in the way of going on. */
+/* What stands in the way of going on; TLS_ENDED: WHY tells.  A write may put a
+ * part; one that was stopped is tried again with the same bytes. */
 enum tls_result { TLS_DONE, TLS_WANTS_READ, TLS_WANTS_WRITE, TLS_ENDED };
 enum tls_result tls_handshake(struct tls_stream *stream, struct why *why);
 enum tls_result tls_read(struct tls_stream *stream, void *buf, size_t size,
-                         size_t *got);
+                         size_t *got, struct why *why);
 enum tls_result tls_write(struct tls_stream *stream, const void *buf,
-                          size_t len, size_t *put);
-
-/* Are bytes decrypted already, so that poll() would not tell? */
-bool tls_pending(struct tls_stream *stream);
+                          size_t len, size_t *put, struct why *why);
 
 #endif
