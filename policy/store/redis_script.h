@@ -4,12 +4,51 @@
  * what they answer: packed forms, their names for things, and the two scripts
  * themselves, which the build embeds.  Pure; a reply is checked in every byte.
  *
- * A subject is two keys.  `PREFIX:{22 base64url letters}` is a hash: field `m`
- * (SCRIPT_META bytes: form, standing, throttle rate, version, times, epoch), a
- * field a window (named by its id and span, 12 bytes; 56 bytes as
- * window_pack() has them, then the limit), and a field a host whose counts
- * were merged (`h` and 8 bytes; its last sequence number and when).  The same
- * name with `:d` is a string: the sealed name and the detector's state.
+ * All numbers are little-endian; behind a name stands its length in bytes.
+ *
+ * A subject is two keys.  `PREFIX:{22 base64url letters}` is a hash of
+ *   m          form 1, standing 1, flags 2 (1: there is a state), throttle 4
+ *              (so far the same in every form), version 4, first seen 4, last
+ *              seen 4, expiry 4, expiry of `:d` if that has a name 4 (both:
+ *              0 none, all ones never), epoch 8
+ *   id span    12 bytes name a window; 56 as window_pack() has them, limit 4
+ *   h host     9 bytes name a host whose counts were merged: its last
+ *              sequence number 4, when 4
+ * of which nothing is longer than 64 bytes, so that Redis keeps it packed.
+ * `PREFIX:{...}:d` is a string: form 1, 0 1, length of the sealed name 2, of
+ * the detector's state 2, both.  A field that is not as it should be counts as
+ * none; a key of another type is deleted and begun anew.
+ *
+ * To charge.lua go all subjects' first keys and one argument:
+ *   SCRIPT_ASK 1, operation 1 (1 charge, 2 refund), form read 1, form written
+ *   1, subjects 1, least life of a state 4, clock in ms 8 (0: the server's),
+ *   epoch of new records 8; for a charge, each subject's
+ *     entries 1, counts in its delta 1
+ *     entries: window and span 12, length of a slice 4, n 4, limit 4, kind 1
+ *       (enum charge_kind; 3: of the delta only), observe 1, throttled 1,
+ *       number of the first entry of the same window 1 (0: no other is)
+ *     its delta, if any: host 8, sequence number 4, and
+ *       entry (from 1) 1, slice 4, n 4, limit 4 for each count
+ *   for a refund the number of receipts 2, and epoch 8, window and span 12,
+ *   length of a slice 4, slice 4, n 4 for each.
+ * A refund is answered with the number of receipts taken back, a charge with
+ *   SCRIPT_ASK 1, added 1, subjects 1, items 1, clock 8; of each subject
+ *     standing 1, flags 1 (name due, newer, merged, begun anew), throttle 4,
+ *     epoch 8 (0: no record)
+ *     items, in their order: flags 1 (over, never, added), slice 4, used 8,
+ *       milliseconds until room returns 8
+ *
+ * To change.lua go both keys and five arguments: what is fixed (SCRIPT_ASK 1,
+ * deed 1, form read 1, form written 1, least life of a state 4, clock 8, a new
+ * epoch 8, epoch expected 8, version 4, standing 1, throttle 4, window 8,
+ * first seen 4, last seen 4, the letters of the key 22), sealed name, state,
+ * channel, windows (of PUT: window and span 12, length of a slice 4, limit 4,
+ * counts 52, oldest first).  It answers with 0 (not done), 1 (done), 2 (newer).
+ * A heartbeat has one key, and name, fingerprint, and what the host tells
+ * (form 1; version, configuration, mode, a length before each) in their place;
+ * it is answered with SCRIPT_ASK 1, 0, clock 8, number of hosts 2, and length
+ * of the name 1, age in seconds 4, length of the rest 1, name, rest for each;
+ * or with SCRIPT_ASK 1, 1, clock 8 and the fingerprint that is there.
  */
 #ifndef MORTSAFE_POLICY_STORE_REDIS_SCRIPT_H
 #define MORTSAFE_POLICY_STORE_REDIS_SCRIPT_H
@@ -27,9 +66,11 @@
 
 enum {
     SCRIPT_FORM = 1, /* of what is stored: read up to this, and the one below */
+    SCRIPT_ASK = 1,  /* of what is asked and answered */
     SCRIPT_PREFIX = 32,
     SCRIPT_KEY = SCRIPT_PREFIX + 1 + 24 + 2 + 1, /* "PREFIX:{...}:d" and NUL */
-    SCRIPT_DELTAS = 64 /* windows of one subject's delta */
+    SCRIPT_DELTAS = 64,    /* windows of one subject's delta */
+    SCRIPT_RECEIPTS = 1024 /* of one refund */
 };
 
 enum script { SCRIPT_CHARGE, SCRIPT_CHANGE, SCRIPTS };
@@ -72,8 +113,10 @@ struct script_charge {
     const uint8_t *of;               /* the subject of each */
     size_t n;
     uint64_t clock_ms; /* 0: the server's; else a test's */
-    uint8_t form;      /* to write new records in */
-    uint32_t keep_s;   /* least life of a record with a state in `:d` */
+    uint8_t form;      /* to write in; 0: SCRIPT_FORM */
+    uint8_t reads;     /* the newest that we read; 0: SCRIPT_FORM */
+    uint32_t keep_s;   /* least life of a record with a state in `:d`, or that
+                          stands otherwise than normal */
 };
 
 /* Room for a command's words; the command points into it. */
@@ -82,7 +125,8 @@ enum ms_err script_room_create(struct script_room **out);
 void script_room_destroy(struct script_room *room);
 
 /* What follows EVALSHA for a charge.  OUT points into ROOM and CHARGE until
- * ROOM is used again.  MS_NOMEM. */
+ * ROOM is used again.  MS_NOMEM; MS_INVALID: too many, or a span out of
+ * range. */
 enum ms_err script_ask_charge(const struct script_charge *charge,
                               struct script_room *room,
                               struct codec_command *out);
@@ -94,6 +138,7 @@ struct script_told {
     bool name_due; /* `:d` lacks the name, or is about to lose it */
     bool newer;    /* a form that we do not read: nothing was counted */
     bool merged;   /* its delta is in, now or before */
+    bool anew;     /* its key was of another type, which is gone */
 };
 
 struct script_answer {
@@ -107,7 +152,9 @@ enum ms_err script_read_charge(const struct script_charge *charge,
                                const struct reply *reply,
                                struct script_answer *out);
 
-/* Take back N receipts of one key (receipt.shared). */
+/* Take back N receipts of one key (receipt.shared); those that prove nothing
+ * are left out.  MS_NOMEM; MS_INVALID: more than SCRIPT_RECEIPTS, or a span
+ * out of range. */
 enum ms_err script_ask_refund(const char *prefix, const uint8_t hash[16],
                               const struct receipt *const *receipts, size_t n,
                               uint64_t clock_ms, struct script_room *room,
@@ -136,22 +183,34 @@ struct script_change {
     uint64_t window;                   /* RESET */
     const struct store_record *record; /* PUT */
     uint64_t clock_ms;
-    uint8_t form;
+    uint8_t form, reads; /* as of a charge */
     uint32_t keep_s;     /* privacy { state } */
-    const char *channel; /* WRITE, RESET, FORGET, PUT: told there "b64 deed" */
+    const char *channel; /* RESET, FORGET, PUT, and WRITE where standing or
+                            throttle change: told there; NULL: nobody is */
 };
 
+/* MS_NOMEM; MS_INVALID: a field out of range, or SCRIPT_BEAT. */
 enum ms_err script_ask_change(const struct script_change *change,
                               struct script_room *room,
                               struct codec_command *out);
 
-/* *DONE: WRITE found its version; RESET and FORGET found a record.  MS_VERSION:
- * a record of a newer form, left alone. */
+/* *DONE: WRITE found its version; NAME, RESET and FORGET found a record.
+ * MS_VERSION: a record of a newer form, left alone (but by FORGET). */
 enum ms_err script_read_change(const struct reply *reply, bool *done);
 
-/* A subject's two keys as HGETALL and GET tell them; DATA may be nil.  *FOUND
- * false: no record.  MS_INVALID: damaged; MS_VERSION: newer, but OUT's
- * standing holds. */
+/* "22 letters, blank, deed" as told on a channel: whose?  False: not that. */
+bool script_told_read(const char *text, size_t len, uint8_t hash[SITEKEY_HASH]);
+
+/*
+ * A subject's two keys as HGETALL and then GET tell them, in this order, so
+ * that what a WRITE puts between the two makes the next WRITE fail; DATA may
+ * be nil.  CLOCK_MS is the store's; 0: show windows as they were when it was
+ * last seen.  *FOUND false: no record.  OUT->subject.len is 0 if the name is
+ * not there, or not sealed with KEY (NULL: nobody asks).  *EPOCH is 0 where
+ * `m` is damaged, and what it said is as if it had never been.  MS_INVALID:
+ * not what these commands answer; MS_VERSION: newer, but OUT's standing and
+ * throttle hold (a standing that we do not know is told as watched).
+ */
 enum ms_err script_read_record(const struct reply *hash,
                                const struct reply *data,
                                const struct sitekey *key, uint64_t clock_ms,
