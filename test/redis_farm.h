@@ -23,7 +23,8 @@ enum farm_layout {
     FARM_CLUSTER   /* three masters with a replica each */
 };
 
-/* Start it and wait until it serves, or fail the test. */
+/* Start it and wait until it serves, or fail the test.  They end with the
+ * thread that calls. */
 struct farm *farm_start(enum farm_layout layout);
 void farm_stop(struct farm *farm); /* NULL is fine */
 
@@ -40,12 +41,20 @@ pid_t farm_pid(const struct farm *farm, size_t i);
 size_t farm_master(struct farm *farm);
 size_t farm_owner(struct farm *farm, const char *key);
 
-/* SIGKILL, SIGSTOP, SIGCONT; and start one again that was killed. */
+/* SIGKILL, SIGSTOP, SIGCONT; and start one again that was killed, on the same
+ * port, with its configuration as CONFIG REWRITE may have left it, and wait
+ * until it answers anything. */
 void farm_signal(struct farm *farm, size_t i, int signal);
 void farm_restart(struct farm *farm, size_t i);
 
-/* Ask server I a command of words split at blanks; the reply as redis-cli
- * --no-raw would print it, for few comparisons, until the next call. */
+/* Ask server I a command of words split at blanks ("" is an empty one; a tab
+ * is no blank, but Lua takes it for one); the reply as redis-cli --no-raw would
+ * print it, for few comparisons, until the next call.  "(error) no answer":
+ * there was none within five seconds.  The connection is kept, so what it may
+ * do does not change with a password that is set meanwhile. */
 const char *farm_ask(struct farm *farm, size_t i, const char *command);
+
+/* The same, but nobody waits for the reply: a script that never ends. */
+void farm_tell(struct farm *farm, size_t i, const char *command);
 
 #endif

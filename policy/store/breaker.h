@@ -13,11 +13,11 @@
 #include "policy/clock.h"
 
 enum {
-    BREAKER_PROBE_MS = 500,     /* between probes, with up to a fifth more */
-    BREAKER_SLOW_US = 50000,    /* a mean of BREAKER_REPLIES over it opens */
+    BREAKER_PROBE_MS = 500,  /* between probes, with up to a fifth more */
+    BREAKER_SLOW_US = 50000, /* a mean of BREAKER_REPLIES over it opens */
     BREAKER_REPLIES = 20,
-    BREAKER_FLAP_MS = 10000,    /* opened again so soon: one probe more */
-    BREAKER_PROBES_MAX = 3      /* good ones in a row that close it */
+    BREAKER_FLAP_MS = 10000, /* opened again so soon: one probe more */
+    BREAKER_PROBES_MAX = 3   /* good ones in a row that close it */
 };
 
 struct breaker {
@@ -32,16 +32,21 @@ struct breaker {
 /* Open, as nothing has been heard yet, with a probe due at once. */
 void breaker_init(struct breaker *b, uint32_t seed, struct mono now);
 
-/* A request failed.  True: that has opened it. */
+/* A request failed, or a connection.  What good probes there were do not count
+ * any more; the next is due at once.  True: that has opened it. */
 bool breaker_fail(struct breaker *b, struct mono now);
 
 /* The mean latency of the last replies.  True: that has opened it. */
 bool breaker_latency(struct breaker *b, uint32_t mean_us, struct mono now);
 
+/* A probe is due at AT, if not before: there is a connection again. */
+void breaker_hurry(struct breaker *b, struct mono at);
+
 /* Is a probe due?  Then the next one is set. */
 bool breaker_probe_due(struct breaker *b, struct mono now);
 
 /* What came of a probe that took TOOK_MS (one that is slow is not good).
+ * After a good one the next, if it is needed, follows in half the time.
  * True: that has closed it. */
 bool breaker_probed(struct breaker *b, bool good, int64_t took_ms,
                     struct mono now);

@@ -36,9 +36,9 @@ struct redis_where {
     char master[64]; /* its name among Sentinels */
     bool tls;        /* with REDIS_SENTINEL: to Sentinels and servers */
     char user[ENDPOINT_USER];
-    unsigned db;                   /* 0 with REDIS_CLUSTER */
-    const char *password;          /* borrowed; NULL: none */
-    const char *sentinel_password; /* the same */
+    unsigned db;                         /* 0 with REDIS_CLUSTER */
+    const char *password;                /* borrowed; NULL: none */
+    const char *sentinel_password;       /* the same */
     struct link_tls_options tls_options; /* strings borrowed */
     uint32_t deadline_ms;
 };
@@ -64,9 +64,10 @@ struct redis_nodes_needs {
                   size_t *script);
     /* Is the reply to a probe as it should be? */
     bool (*probe_is_good)(void *arg, const struct reply *reply);
-    /* A server is asked again, or is not any more (WHY tells): told once each
-     * time, by a thread of ours, no lock held.  DEGRADED: some server is not
-     * asked now. */
+    /* A server is asked (the first time, too), or is not any more (WHY tells):
+     * told once each time, by a thread of ours, no lock held.  NODE may also be
+     * the master's name or "cluster": then nobody is known to ask about some
+     * keys, or is again.  DEGRADED: some server is not asked now. */
     void (*changed)(void *arg, const char *node, bool up, bool degraded,
                     const struct why *why);
     void *arg;
@@ -85,7 +86,8 @@ void redis_nodes_destroy(struct redis_nodes *nodes);
 bool redis_nodes_wait_up(struct redis_nodes *nodes, struct mono deadline);
 
 /* CRC16 of the part of KEY in braces, if there is one, modulo 16384
- * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec). */
+ * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec).
+ */
 unsigned redis_slot(const void *key, size_t len);
 
 /* REDIS_CALL_PLAIN: ARGS is the whole command.  Else ARGS is what follows
@@ -104,8 +106,10 @@ enum ms_err redis_nodes_call(struct redis_nodes *nodes, const void *key,
                              struct redis_call **out);
 
 /*
- * Wait until UNTIL or the call's own deadline, whichever is first, and end the
- * call.  *OUT is the reply, the caller's; never an error that says the server
+ * Wait until the call's own deadline, and end the call.  After UNTIL it is not
+ * waited for at all, and no redirect is followed any more; a wait that has
+ * begun before may last longer, by less than the deadline of a call.  *OUT is
+ * the reply, the caller's; never an error that says the server
  * cannot serve (those open the breaker), but it may be an error about this
  * call (WRONGTYPE, a script's own).  *UNKNOWN on failure: it may have been
  * carried out.  MS_TIMEOUT, MS_UNAVAIL.
@@ -135,11 +139,10 @@ enum ms_err redis_nodes_ask(struct redis_nodes *nodes, size_t i,
  * message, LOST when some may have been missed (also at the beginning); by a
  * thread of ours, no lock held.  Once.  MS_NOMEM.
  */
-enum ms_err redis_nodes_subscribe(struct redis_nodes *nodes,
-                                  const char *channel,
-                                  void (*message)(void *arg, const char *text,
-                                                  size_t len),
-                                  void (*lost)(void *arg), void *arg);
+enum ms_err
+redis_nodes_subscribe(struct redis_nodes *nodes, const char *channel,
+                      void (*message)(void *arg, const char *text, size_t len),
+                      void (*lost)(void *arg), void *arg);
 
 /* This store must not be used: every call fails from now on, WHY is the
  * trouble of all nodes. */
