@@ -40,6 +40,8 @@ struct charge_item {
     bool throttled; /* counts only while the subject stands throttled, and
                        then against the rate stored beside its standing */
     bool host;      /* scope = host: never leaves this machine */
+    bool early; /* a look that the message will ask again before it is let in */
+    bool returned;  /* a note that is given back if the step is refused */
     enum charge_fallback fallback;
     /* Of a shared store to the store in this host that shadows it; else 0: */
     uint16_t hosts; /* compare with one host's share of LIMIT among so many */

@@ -182,6 +182,7 @@ add_items(struct policy *p, const struct limit *limit, enum charge_kind kind,
 {
     const struct subject *subject;
     struct rates rates;
+    bool holds;
 
     if (n == 0 || !limit_holds(p->config, limit, &p->scene))
         return true;
@@ -191,8 +192,9 @@ add_items(struct policy *p, const struct limit *limit, enum charge_kind kind,
     if (subject == NULL)
         return true;
     limit_rates(limit, &p->scene, &rates);
-    if (limit_holds_mail(limit) && kind == CHARGE_TAKE &&
-        p->scene.kind != KIND_LOCAL)
+    holds = limit_holds_mail(limit) && kind == CHARGE_TAKE &&
+            p->scene.kind != KIND_LOCAL;
+    if (holds)
         kind = CHARGE_NOTE; /* counts all the same, and is held */
     for (size_t i = 0; i < rates.n; i++) {
         if (rates.rate[i].span_s == 0) {
@@ -213,6 +215,9 @@ add_items(struct policy *p, const struct limit *limit, enum charge_kind kind,
             .kind = kind,
             .observe = limit->mode == MODE_OBSERVE,
             .host = limit->scope == SCOPE_HOST,
+            .early = p->stage == STAGE_MAIL && kind == CHARGE_LOOK,
+            .returned = holds,
+            .fallback = limit->fallback,
         };
     }
     return true;
@@ -281,6 +286,8 @@ ask_to_hold(struct policy *p)
     p->subjects[0] = p->holding.subject;
     p->made_by[0] = limit;
     p->n_subjects = 1;
+    p->source[0].limit = limit;
+    p->source[0].rate = p->holding.rate;
     p->items[0] = (struct charge_item){
         .subject = &p->subjects[0],
         .window = limit_window(limit, DAY_S) ^ held_window,
@@ -289,6 +296,7 @@ ask_to_hold(struct policy *p)
         .limit = HELD_A_DAY,
         .kind = CHARGE_TAKE,
         .host = limit->scope == SCOPE_HOST,
+        .fallback = limit->fallback,
     };
     p->n_items = 1;
     return true;
@@ -450,13 +458,40 @@ judge_item(struct policy *p, size_t i, const struct charge_answer *answer)
         p->verdict = v;
 }
 
+/*
+ * Item I could not be counted, and its limit is to put mail off then.  A trial
+ * has nothing to tell.
+ */
+static void
+judge_unknown(struct policy *p, size_t i)
+{
+    const struct limit *limit = p->source[i].limit;
+    struct verdict v;
+
+    if (limit->mode == MODE_OBSERVE)
+        return;
+    verdict_continue(&v);
+    verdict_refuse(&v, VERDICT_DEFER, 451, "4.3.0");
+    v.observed = p->scene.mode == MODE_OBSERVE;
+    v.failed = true;
+    (void)snprintf(v.rule, sizeof(v.rule), "limit.%.64s", limit->name);
+    v.reason = "Local problem; try again later";
+    v.subject = *p->items[i].subject;
+    if (weighs_more(&v, &p->verdict))
+        p->verdict = v;
+}
+
 /* What the limits' ANSWERS come to; false: more is to be asked. */
 static bool
 judge_limits(struct policy *p, const struct charge_answers *answers)
 {
     for (size_t i = 0; i < answers->n && i < p->n_items; i++) {
         note_warning(p, i, &answers->item[i]);
-        if (answers->item[i].over && p->stage != STAGE_REFUSED)
+        if (p->stage == STAGE_REFUSED)
+            continue; /* nobody waits for a verdict */
+        if (answers->item[i].unknown)
+            judge_unknown(p, i);
+        else if (answers->item[i].over)
             judge_item(p, i, &answers->item[i]);
     }
     if (p->scene.kind == KIND_LOCAL) { /* nobody is there to be told */
@@ -473,6 +508,10 @@ judge_limits(struct policy *p, const struct charge_answers *answers)
 static void
 judge_hold(struct policy *p, const struct charge_answers *answers)
 {
+    if (answers->item[0].unknown) {
+        judge_unknown(p, 0);
+        return;
+    }
     p->hold = !answers->item[0].over;
     if (!p->hold) {
         p->verdict = p->holding;
@@ -509,7 +548,7 @@ policy_answer(struct policy *p, const struct charge_answers *answers)
         case POLICY_FREE:
             break;
         case POLICY_DESK:
-            if (answers->item[0].over) {
+            if (answers->item[0].over || answers->item[0].unknown) {
                 add_limits(p);
                 done = !p->wants;
             } else {

@@ -28,7 +28,7 @@ void
 verdict_continue(struct verdict *out)
 {
     out->action = VERDICT_CONTINUE;
-    out->observed = false;
+    out->observed = out->failed = false;
     out->code = 0;
     out->enhanced[0] = '\0';
     out->rule[0] = '\0';
@@ -236,7 +236,8 @@ verdict_text(const struct verdict *verdict, const struct config *config,
              char out[VERDICT_TEXT])
 {
     struct line line = {.text = out, .room = VERDICT_TEXT};
-    const char *written = config_reply(config, verdict->rule);
+    const char *written =
+        verdict->failed ? NULL : config_reply(config, verdict->rule);
 
     out[0] = '\0';
     if (written != NULL) {

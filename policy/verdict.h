@@ -27,6 +27,7 @@ enum { VERDICT_RULE = 96, VERDICT_TEXT = 451 };
 struct verdict {
     enum verdict_action action;
     bool observed; /* would be done, is not */
+    bool failed;   /* of our own: what an operator says for RULE does not fit */
     uint16_t code; /* SMTP reply code; 0: none */
     char enhanced[8];
     char rule[VERDICT_RULE]; /* "limit.user"; "" if no rule spoke */
