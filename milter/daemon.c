@@ -29,6 +29,7 @@ struct daemon {
     _Atomic uint64_t running, finished;
     _Atomic uint64_t sessions, sessions_all;
     _Atomic uint64_t failing; /* decisions since the store went away */
+    _Atomic uint64_t accepted, waits, waits_max;
     _Atomic uint64_t counts[DAEMON_COUNTS];
     _Atomic uint64_t verdicts[JOURNAL_WOULD + 1][VERDICT_HOLD + 1];
 };
@@ -297,6 +298,20 @@ daemon_count(struct daemon *daemon, enum daemon_count count)
 }
 
 void
+daemon_count_accepted(struct daemon *daemon, uint32_t waits)
+{
+    uint64_t most =
+        atomic_load_explicit(&daemon->waits_max, memory_order_relaxed);
+
+    (void)atomic_fetch_add_explicit(&daemon->accepted, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&daemon->waits, waits,
+                                    memory_order_relaxed);
+    while (waits > most &&
+           !atomic_compare_exchange_weak(&daemon->waits_max, &most, waits))
+        continue;
+}
+
+void
 daemon_count_verdict(struct daemon *daemon, const struct verdict *verdict,
                      enum journal_deed deed)
 {
@@ -310,7 +325,10 @@ daemon_counts(struct daemon *daemon, struct daemon_counts *out)
     out->sessions = atomic_load(&daemon->sessions);
     out->sessions_all = atomic_load(&daemon->sessions_all);
     out->capped = atomic_load(&daemon->counts[DAEMON_CAPPED]);
-    out->accepted = atomic_load(&daemon->counts[DAEMON_ACCEPTED]);
+    out->accepted = atomic_load(&daemon->accepted);
+    out->waits = atomic_load(&daemon->waits);
+    out->waits_max = atomic_load(&daemon->waits_max);
+    out->local = atomic_load(&daemon->counts[DAEMON_LOCAL]);
     out->errors = atomic_load(&daemon->counts[DAEMON_ERROR]);
     for (int i = 0; i <= VERDICT_HOLD; i++) {
         out->done[i] = atomic_load(&daemon->verdicts[JOURNAL_DONE][i]);

@@ -36,6 +36,9 @@ struct daemon_counts {
     uint64_t sessions_all; /* since the start */
     uint64_t capped;       /* turned away: too many at once */
     uint64_t accepted;     /* messages */
+    uint64_t waits;        /* for the store, of all that were accepted */
+    uint64_t waits_max;    /* of one of them */
+    uint64_t local; /* steps that this host has decided for a shared store */
     uint64_t done[VERDICT_HOLD + 1], would[VERDICT_HOLD + 1]; /* decisions */
     uint64_t errors;   /* failures of our own in a decision */
     uint64_t running;  /* callbacks now */
@@ -43,12 +46,7 @@ struct daemon_counts {
 };
 
 /* Which of the counts of a decision goes up. */
-enum daemon_count {
-    DAEMON_ACCEPTED,
-    DAEMON_CAPPED,
-    DAEMON_ERROR,
-    DAEMON_COUNTS
-};
+enum daemon_count { DAEMON_CAPPED, DAEMON_LOCAL, DAEMON_ERROR, DAEMON_COUNTS };
 
 /*
  * Make a daemon in *OUT, which owns CONFIG, STORE and STEPS (blocks of the
@@ -119,6 +117,9 @@ bool daemon_store_failed(struct daemon *daemon);
 uint64_t daemon_store_served(struct daemon *daemon);
 
 void daemon_count(struct daemon *daemon, enum daemon_count count);
+
+/* A message was accepted whose steps have waited WAITS times for the store. */
+void daemon_count_accepted(struct daemon *daemon, uint32_t waits);
 void daemon_count_verdict(struct daemon *daemon, const struct verdict *verdict,
                           enum journal_deed deed);
 void daemon_counts(struct daemon *daemon, struct daemon_counts *out);

@@ -221,6 +221,7 @@ write_entry(struct journal *journal, int level, const struct journal_entry *e)
     line_path(&line, "from", e->from);
     line_path(&line, "to", e->to);
     put_counts(&line, e);
+    line_word(&line, "store", e->store, LINE_WORD);
     line_word(&line, "ref", e->ref, LINE_WORD);
     line_tenths(&line, "ms",
                 e->took_us > 0 ? ((uint64_t)e->took_us + 50) / 100 : 0);

@@ -40,6 +40,7 @@ struct journal_entry {
     uint32_t nrcpt;            /* 0 leaves it out */
     const char *ref;
     const char *error; /* what of our own has failed */
+    const char *store; /* who has counted, if it was not the usual one */
     int64_t took_us;
 };
 

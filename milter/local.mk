@@ -1,27 +1,35 @@
 # How we are asked and how we answer: the daemon.  All but main.c is a library,
 # so that the unit programs can link it to a libmilter of their own.
 noinst_LTLIBRARIES += %reldir%/libdaemon.la
+%canon_reldir%_libdaemon_la_LIBADD = $(JANSSON_LIBS)
 %canon_reldir%_libdaemon_la_SOURCES = \
 	%reldir%/callbacks.c %reldir%/callbacks.h \
 	%reldir%/compat.h \
+	%reldir%/connect.c %reldir%/connect.h \
 	%reldir%/crowd.c %reldir%/crowd.h \
 	%reldir%/daemon.c %reldir%/daemon.h \
 	%reldir%/detach.c %reldir%/detach.h \
 	%reldir%/identity.c %reldir%/identity.h \
 	%reldir%/journal.c %reldir%/journal.h \
 	%reldir%/line.c %reldir%/line.h \
+	%reldir%/move.c %reldir%/move.h \
+	%reldir%/move_line.c %reldir%/move_line.h \
+	%reldir%/move_run.c %reldir%/move_run.h \
 	%reldir%/negotiate.c %reldir%/negotiate.h \
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/now.c %reldir%/now.h \
+	%reldir%/open_store.c %reldir%/open_store.h \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/pool.c %reldir%/pool.h \
 	%reldir%/quiet.c %reldir%/quiet.h \
 	%reldir%/reload.c %reldir%/reload.h \
 	%reldir%/reply.c %reldir%/reply.h \
+	%reldir%/self.c %reldir%/self.h \
 	%reldir%/service.c %reldir%/service.h \
 	%reldir%/session.c %reldir%/session.h \
 	%reldir%/socket.c %reldir%/socket.h \
 	%reldir%/spool.c %reldir%/spool.h \
+	%reldir%/status.c %reldir%/status.h \
 	%reldir%/step.c %reldir%/step.h
 
 sbin_PROGRAMS += mortsafe

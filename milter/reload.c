@@ -74,6 +74,19 @@ differ(const char *a, const char *b)
     return strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0;
 }
 
+static bool
+servers_differ(const struct endpoint *a, size_t n_a, const struct endpoint *b,
+               size_t n_b)
+{
+    if (n_a != n_b)
+        return true;
+    for (size_t i = 0; i < n_a; i++)
+        if (!endpoint_same(&a[i], &b[i]) || a[i].tls != b[i].tls ||
+            a[i].db != b[i].db || differ(a[i].user, b[i].user))
+            return true;
+    return false;
+}
+
 /* What is fixed at start and written differently now. */
 static void
 say_fixed(struct journal *journal, const struct config *old,
@@ -90,6 +103,31 @@ say_fixed(struct journal *journal, const struct config *old,
         {"store type", old->store.type != new->store.type},
         {"store path", differ(old->store.path, new->store.path)},
         {"store memory", old->store.memory != new->store.memory},
+        {"store url", servers_differ(old->store.urls, old->store.n_urls,
+                                     new->store.urls, new->store.n_urls)},
+        {"store sentinel",
+         servers_differ(old->store.sentinels, old->store.n_sentinels,
+                        new->store.sentinels, new->store.n_sentinels)},
+        {"store master", differ(old->store.master, new->store.master)},
+        {"store cluster", old->store.cluster != new->store.cluster},
+        {"store password_file",
+         differ(old->store.password_file, new->store.password_file) ||
+             differ(old->store.password, new->store.password)},
+        {"store sentinel_password_file",
+         differ(old->store.sentinel_password_file,
+                new->store.sentinel_password_file) ||
+             differ(old->store.sentinel_password,
+                    new->store.sentinel_password)},
+        {"store ca_file", differ(old->store.ca_file, new->store.ca_file)},
+        {"store cert_file", differ(old->store.cert_file, new->store.cert_file)},
+        {"store key_file", differ(old->store.key_file, new->store.key_file)},
+        {"store tls_name", differ(old->store.tls_name, new->store.tls_name)},
+        {"store prefix", differ(old->store.prefix, new->store.prefix)},
+        {"store deadline", old->store.deadline_ms != new->store.deadline_ms},
+        {"store hosts", old->store.hosts != new->store.hosts},
+        {"privacy key_file",
+         differ(old->privacy.key_file, new->privacy.key_file)},
+        {"privacy state", old->privacy.state_s != new->privacy.state_s},
     };
 
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {

@@ -25,18 +25,22 @@
 #include "milter/journal.h"
 #include "milter/notify.h"
 #include "milter/now.h"
+#include "milter/open_store.h"
 #include "milter/pidfile.h"
 #include "milter/reload.h"
+#include "milter/self.h"
 #include "milter/socket.h"
+#include "milter/status.h"
 #include "milter/step.h"
-#include "policy/store/memory.h"
-#include "policy/store/sqlite.h"
+#include "policy/store/denials.h"
+#include "policy/store/redis.h"
 
 enum {
     DRAIN_MS = 5500,   /* callbacks in flight; each has 5 s from its start */
     LINGER_MS = 100,   /* for libmilter to write their answers */
     STUCK_MS = 10000,  /* a callback that takes longer is stuck */
     STATUS_MS = 10000, /* between two STATUS= lines */
+    FIRST_MS = 1000,   /* that the start gives to a shared store, at most */
     WAKE_MS = 50,      /* between two of libmilter's listener */
     BACKLOG_MAX = 1024
 };
@@ -53,11 +57,15 @@ struct service {
     bool listening; /* and libmilter will not remove a local socket */
     struct reload reload;
     struct journal *journal;
-    struct store *store; /* until the daemon owns it */
+    struct self *self;
+    struct open_store opened;        /* what the store borrows; its `store` only
+                                        until the daemon owns it */
+    _Atomic(struct store *) denials; /* above a shared store; NULL: none */
     struct daemon *daemon;
     struct notify notify;
     pthread_t keeper, signaller;
     bool has_keeper, has_signaller;
+    enum store_type type;  /* of the store, whatever a reload reads */
     _Atomic bool stopping; /* libmilter is to end */
     _Atomic bool ending;   /* our threads are */
 };
@@ -267,24 +275,75 @@ store_tells(void *arg, enum ms_err err, const char *text)
     journal_say(arg, err == MS_OK ? LOG_NOTICE : LOG_ERR, "store: %s", text);
 }
 
+/* What others are told of us; from the store's threads. */
+static void
+describe(void *arg, struct store_host *out)
+{
+    const struct service *service = arg;
+
+    self_get(service->self, out);
+}
+
+/* A subject has changed elsewhere; from the store's threads, also before the
+ * layer is there. */
+static void
+changed(void *arg, const uint8_t *key)
+{
+    struct service *service = arg;
+    struct store *denials = atomic_load(&service->denials);
+
+    if (denials != NULL && key != NULL)
+        store_denials_drop(denials, key);
+    else if (denials != NULL)
+        store_denials_clear(denials);
+}
+
+static void
+shared_key(const void *arg, const struct subject *subject,
+           uint8_t key[DENIALS_KEY])
+{
+    sitekey_hash(arg, subject, key);
+}
+
+/* Give a shared store a moment, so that the first messages need not do without
+ * it for nothing, and have refusals remembered above it. */
+static enum ms_err
+prepare_shared(struct service *service)
+{
+    const struct denials_keys keys = {shared_key, service->opened.key};
+    unsigned wait_ms = service->config->store.deadline_ms;
+    struct mono until = now_read().mono;
+    struct store *layer;
+    enum ms_err err;
+
+    until.ms += wait_ms < FIRST_MS ? wait_ms : FIRST_MS;
+    (void)store_redis_wait_up(service->opened.store, until);
+    err = store_denials_create(service->opened.store, keys, &layer);
+    if (err != MS_OK)
+        return err;
+    service->opened.store = layer;
+    atomic_store(&service->denials, layer);
+    return MS_OK;
+}
+
 static int
-open_store(struct service *service)
+make_store(struct service *service)
 {
     const struct config *config = service->config;
-    const struct store_clock clock = {.now = store_now};
-    const struct store_events events = {store_tells, service->journal};
+    const struct open_store_needs needs = {
+        .use = OPEN_STORE_DAEMON,
+        .clock = {.now = store_now},
+        .events = {store_tells, service->journal},
+        .describe = describe,
+        .changed = changed,
+        .arg = service,
+    };
     struct why why = {"no memory"};
-    enum ms_err err = MS_INVALID;
+    enum ms_err err = open_store(config, &needs, &service->opened, &why);
 
-    switch (config->store.type) {
-    case STORE_MEMORY:
-        err = store_memory_create(config->store.memory, &service->store);
-        break;
-    case STORE_EMBEDDED:
-        err = store_sqlite_open(config->store.path, config->store.memory, clock,
-                                events, &service->store, &why);
-        break;
-    }
+    service->type = config->store.type;
+    if (err == MS_OK && service->type == STORE_REDIS)
+        err = prepare_shared(service);
     if (err == MS_OK)
         return EX_OK;
     complain("store: %s", why.text);
@@ -303,43 +362,68 @@ make_daemon(struct service *service)
     (void)gethostname(host, sizeof(host) - 1); /* "" will do */
     if (journal_create(&target, config->log.format,
                        reload_level(&service->reload, config), host,
-                       &service->journal) != MS_OK) {
+                       &service->journal) != MS_OK ||
+        self_create(host, &service->self) != MS_OK) {
         complain("no memory");
         return EX_OSERR;
     }
-    code = open_store(service);
+    self_set(service->self, config);
+    code = make_store(service);
     if (code != EX_OK)
         return code;
     if (pool_create(sizeof(struct step), &steps) != MS_OK ||
-        daemon_create(service->config, service->store, steps, service->journal,
-                      &service->daemon) != MS_OK) {
+        daemon_create(service->config, service->opened.store, steps,
+                      service->journal, &service->daemon) != MS_OK) {
         pool_destroy(steps);
         complain("no memory");
         return EX_OSERR;
     }
     service->config = NULL;
-    service->store = NULL;
+    service->opened.store = NULL;
     callbacks_serve(service->daemon);
     return EX_OK;
 }
 
 /* ----- threads */
 
+/* How the daemon and its store are now. */
+struct state {
+    struct store_stats store;
+    struct daemon_counts counts;
+    struct status status;
+};
+
 static void
-tell_status(struct service *service, const struct daemon_counts *counts)
+read_state(struct service *service, struct state *out)
+{
+    store_stats(daemon_store(service->daemon), &out->store);
+    daemon_counts(service->daemon, &out->counts);
+    out->status = (struct status){.now = now_read(),
+                                  .type = service->type,
+                                  .store = &out->store,
+                                  .counts = &out->counts};
+}
+
+static void
+tell_status(struct service *service)
 {
     const struct config *config = daemon_config_get(service->daemon);
+    const char *mode = mode_name(config->mode);
+    char store[STATUS_SHORT];
+    struct state state;
 
+    daemon_config_put(service->daemon, config);
+    read_state(service, &state);
     notify_send(&service->notify,
                 "STATUS=mode %s, %llu sessions, %llu messages accepted, "
-                "%llu answers against, %llu would be",
-                mode_name(config->mode), (unsigned long long)counts->sessions,
-                (unsigned long long)counts->accepted,
-                (unsigned long long)(counts->done[VERDICT_DEFER] +
-                                     counts->done[VERDICT_REJECT]),
-                (unsigned long long)(counts->would[VERDICT_DEFER] +
-                                     counts->would[VERDICT_REJECT]));
-    daemon_config_put(service->daemon, config);
+                "%llu answers against, %llu would be, %s",
+                mode, (unsigned long long)state.counts.sessions,
+                (unsigned long long)state.counts.accepted,
+                (unsigned long long)(state.counts.done[VERDICT_DEFER] +
+                                     state.counts.done[VERDICT_REJECT]),
+                (unsigned long long)(state.counts.would[VERDICT_DEFER] +
+                                     state.counts.would[VERDICT_REJECT]),
+                status_short(&state.status, store));
 }
 
 /* Callbacks that run, and none that ends for a long time: better to be
@@ -401,7 +485,7 @@ keep(void *arg)
                 notify_send(&service->notify, "WATCHDOG=1");
             if (now.mono.ms >= status_ms) {
                 status_ms = now.mono.ms + STATUS_MS;
-                tell_status(service, &counts);
+                tell_status(service);
             }
         }
         if (atomic_load(&service->stopping)) {
@@ -414,6 +498,38 @@ keep(void *arg)
 }
 
 static void
+notice_line(void *arg, const char *text)
+{
+    journal_say(arg, LOG_NOTICE, "%s", text);
+}
+
+/* SIGUSR2: the whole state, into the log. */
+static void
+log_state(struct service *service)
+{
+    struct state state;
+
+    read_state(service, &state);
+    status_tell(&state.status, notice_line, service->journal);
+}
+
+/* What is remembered may be about limits that are others now. */
+static void
+reload(struct service *service)
+{
+    struct store *denials = atomic_load(&service->denials);
+    const struct config *config;
+
+    if (reload_now(&service->reload, service->daemon) != MS_OK)
+        return;
+    if (denials != NULL)
+        store_denials_clear(denials);
+    config = daemon_config_get(service->daemon);
+    self_set(service->self, config);
+    daemon_config_put(service->daemon, config);
+}
+
+static void
 reload_told(struct service *service)
 {
     struct timespec now = {0, 0};
@@ -421,14 +537,14 @@ reload_told(struct service *service)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     notify_send(&service->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
                 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    (void)reload_now(&service->reload, service->daemon);
+    reload(service);
     notify_send(&service->notify, "READY=1");
 }
 
 /*
- * Waits for SIGUSR1, to reload, and beside libmilter's own thread for the
- * signals that end us.  If libmilter is first, it notices within five seconds;
- * if we are, at once.
+ * Waits for SIGUSR1, to reload, for SIGUSR2, to tell how we are, and beside
+ * libmilter's own thread for the signals that end us.  If libmilter is first,
+ * it notices within five seconds; if we are, at once.
  */
 static void *
 signaller(void *arg)
@@ -439,6 +555,7 @@ signaller(void *arg)
 
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGUSR2);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     for (;;) {
@@ -448,6 +565,8 @@ signaller(void *arg)
             return NULL;
         if (signal == SIGUSR1) {
             reload_told(service);
+        } else if (signal == SIGUSR2) {
+            log_state(service);
         } else {
             notify_send(&service->notify, "STOPPING=1");
             atomic_store(&service->stopping, true);
@@ -514,6 +633,14 @@ end_threads(struct service *service)
     }
 }
 
+/* End the store, if it is not the daemon's, and what its threads have used. */
+static void
+end_store(struct service *service)
+{
+    open_store_close(&service->opened);
+    self_destroy(service->self);
+}
+
 /*
  * libmilter has stopped, but does not wait for its callbacks: let them answer
  * first.  The daemon's struct stays, for one that might come late.
@@ -533,8 +660,10 @@ end_daemon(struct service *service)
     if (store_flush(store, now_read(), &why) != MS_OK)
         journal_say(service->journal, LOG_ERR, "store: %s", why.text);
     journal_say(service->journal, LOG_NOTICE, "stopped");
-    if (is_quiet(service, LINGER_MS))
-        daemon_retire(service->daemon);
+    if (!is_quiet(service, LINGER_MS))
+        return;
+    daemon_retire(service->daemon);
+    end_store(service);
 }
 
 static void
@@ -542,8 +671,9 @@ clean_up(struct service *service)
 {
     if (service->daemon != NULL)
         end_daemon(service);
+    else
+        end_store(service); /* it may still tell the journal */
     journal_destroy(service->journal);
-    store_destroy(service->store);
     config_destroy(service->config);
     pidfile_remove(service->options->pidfile);
     if (service->listening && service->spec.kind == SOCKET_LOCAL)
@@ -582,7 +712,7 @@ serve(struct service *service, enum detach_stderr keep_stderr)
 static void
 block_signals(void)
 {
-    static const int signals[] = {SIGUSR1, SIGHUP, SIGTERM, SIGINT};
+    static const int signals[] = {SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT};
     sigset_t set;
 
     (void)sigemptyset(&set);
@@ -590,6 +720,7 @@ block_signals(void)
         (void)sigaddset(&set, signals[i]);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGUSR1, SIG_DFL); /* no longer ignored */
+    (void)signal(SIGUSR2, SIG_DFL);
 }
 
 static int
@@ -640,6 +771,7 @@ service_run(const struct service_options *options)
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN); /* until there is something to reload */
+    (void)signal(SIGUSR2, SIG_IGN); /* and to tell of */
     code = service_read(options, SERVICE_MUST, &service.who, &service.config);
     if (code == EX_OK && read_path(&service, &absolute) != MS_OK)
         code = EX_NOINPUT;

@@ -176,12 +176,21 @@ message_count(struct message *message, const struct facts *facts)
     had->counted = facts->counted;
 }
 
+/* Slices of a shared store need not begin with ours. */
+static bool
+same_proof(const struct proof *a, const struct proof *b)
+{
+    return a->epoch == b->epoch && a->slice == b->slice &&
+           a->waits == b->waits && memcmp(a->key, b->key, sizeof(a->key)) == 0;
+}
+
 static bool
 same_slice(const struct receipt *a, const struct receipt *b)
 {
     return a->window == b->window && a->slice == b->slice &&
            a->epoch == b->epoch && a->span_s == b->span_s &&
-           memcmp(a->key, b->key, sizeof(a->key)) == 0;
+           memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
+           same_proof(&a->shared, &b->shared);
 }
 
 /* Room for one more in *LIST; false: no memory. */

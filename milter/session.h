@@ -28,6 +28,8 @@ struct message {
     bool unjudged;       /* enforcing would have refused it: only looked on */
     bool bodies;         /* the MTA tells us of headers and body */
     uint64_t octets;     /* of them so far */
+    bool local;          /* a step was decided without a shared store */
+    uint32_t waits;      /* of its steps for the store */
     uint32_t nrcpt;      /* let through, for the log */
     char id[SESSION_ID]; /* the MTA's; "" as long as it has none */
     char text[];         /* what the strings of FACTS point to */

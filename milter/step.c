@@ -21,7 +21,7 @@ step_begin(struct step *step, SMFICTX *ctx, struct daemon *daemon,
     step->now = now_read();
     step->deadline.ms = step->now.mono.ms + STEP_DEADLINE_MS;
     step->began_us = now_us();
-    step->has_scene = false;
+    step->has_scene = step->local = false;
     step->n_receipts = 0;
 }
 
@@ -55,6 +55,22 @@ keep_receipts(struct step *step)
     }
 }
 
+/* What the answers have cost, and who gave them. */
+static void
+note_answers(struct step *step)
+{
+    struct message *m = step->session->message;
+
+    if (step->answers.waited && m != NULL)
+        m->waits++;
+    if (!step->answers.degraded)
+        return;
+    daemon_count(step->daemon, DAEMON_LOCAL);
+    step->local = true;
+    if (m != NULL)
+        m->local = true;
+}
+
 /* Wait for TICKET's answers; that the store is back is told. */
 static enum ms_err
 collect(struct step *step, struct store_ticket *ticket)
@@ -63,6 +79,8 @@ collect(struct step *step, struct store_ticket *ticket)
         store_collect(store_of(step), ticket, step->deadline, &step->answers);
     uint64_t without = err == MS_OK ? daemon_store_served(step->daemon) : 0;
 
+    if (err == MS_OK)
+        note_answers(step);
     if (without > 0)
         journal_say(daemon_journal(step->daemon), LOG_NOTICE,
                     "store: answers again; %llu decisions went without it",
@@ -175,6 +193,7 @@ tell(struct step *step, const struct verdict *v, enum journal_deed deed,
         .nrcpt = m != NULL ? m->nrcpt : 0,
         .ref = ref,
         .error = error,
+        .store = step->local ? "local" : NULL,
         .took_us = now_us() - step->began_us,
     };
 
@@ -391,9 +410,11 @@ step_hold(struct step *step)
 void
 step_accepted(struct step *step)
 {
+    const struct message *m = step->session->message;
     struct verdict v;
 
-    daemon_count(step->daemon, DAEMON_ACCEPTED);
+    daemon_count_accepted(step->daemon, m->waits);
+    step->local = m->local; /* that of any step is the message's */
     verdict_continue(&v);
     tell(step, &v, JOURNAL_DONE, NULL, NULL);
 }

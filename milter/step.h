@@ -40,6 +40,7 @@ struct step {
     struct mono deadline;
     int64_t began_us;
     bool has_scene; /* policy.scene is made */
+    bool local;     /* decided in this host, for a shared store is away */
     struct facts facts;
     struct policy policy;
     struct charge_answers answers;

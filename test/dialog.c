@@ -65,12 +65,16 @@ collect(struct store *store, struct store_ticket *ticket, struct mono deadline,
         struct charge_answers *out)
 {
     struct moody *moody = moody_of(store);
+    enum ms_err err;
 
     if (moody->mood == DIALOG_HANGS) {
         store_drop(moody->real, ticket);
         return MS_TIMEOUT;
     }
-    return store_collect(moody->real, ticket, deadline, out);
+    err = store_collect(moody->real, ticket, deadline, out);
+    out->waited = moody->mood == DIALOG_SHARED;
+    out->degraded = moody->mood == DIALOG_ALONE;
+    return err;
 }
 
 static void

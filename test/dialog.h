@@ -20,7 +20,9 @@ struct dialog;
 enum dialog_store {
     DIALOG_WORKS,
     DIALOG_REFUSES, /* takes no charge */
-    DIALOG_HANGS    /* takes it and does not answer */
+    DIALOG_HANGS,   /* takes it and does not answer */
+    DIALOG_SHARED,  /* has waited for a shared one */
+    DIALOG_ALONE    /* answers for a shared one */
 };
 
 /* An answer: "c", "a" (accept), "d" (discard), "h" (continue, and held), or

@@ -29,6 +29,13 @@ none 'the rules know no store' '#include *"policy/store/' $pure
 none 'only SQLite is known to policy/store, and in one file' \
     '#include *<sqlite3' $pure $(echo $store | tr ' ' '\n' |
         grep -v 'statefile')
+none 'hiredis is known to the codec only' '#include *<hiredis' \
+    $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis_codec\.c')
+none 'OpenSSL is known to the TLS streams only' '#include *<openssl' \
+    $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis_tls\.c')
+none 'JSON is read by one file, which reads what was exported' \
+    '#include *<jansson' \
+    $(echo $code | tr ' ' '\n' | grep -v 'milter/move_line\.c')
 none 'policy/ reads no clock' \
     '\<(time|clock_gettime|gettimeofday|localtime|ctime)\(' $pure $store
 none 'policy/ writes no log and never exits' \

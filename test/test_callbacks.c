@@ -9,6 +9,7 @@
 
 #include <libmilter/mfdef.h>
 
+#include "milter/session.h"
 #include "test/dialog.h"
 #include "test/unit.h"
 
@@ -485,6 +486,157 @@ test_lines(void **state)
     fake_destroy(ctx);
 }
 
+/* ----- a store that a fleet shares */
+
+#define ASKING                                                                 \
+    BARE "limit rcpts { key = user count = recipients rate = 50/1h }\n"        \
+         "limit size { key = user count = bytes rate = 1M/1h }\n"              \
+         "limit con { key = client count = connections rate = 50/1h }\n"       \
+         "listener mx { port = 25 auth = allow }\n"
+
+static void
+test_waits(void **state)
+{
+    static const struct {
+        const char *row, *script;
+        uint64_t accepted, waits, most;
+    } waits[] = {
+        {"what is asked at CONNECT, a recipient, and its size",
+         "C 203.0.113.7 25\nL u <u@example.org>\nR <a@a.test>\nB 9\nE", 1, 3,
+         3},
+        {"what was asked at CONNECT is asked once",
+         "C 203.0.113.7 25\nL u <u@example.org>\nR <a@a.test>\nB 9\nE\n"
+         "L u <u@example.org>\nR <a@a.test>\nR <b@a.test>\nB 9\nE",
+         2, 6, 3},
+        {"the most of one message",
+         "C 203.0.113.7 25\nL u <u@example.org>\nR <a@a.test>\nB 9\nE\n"
+         "L u <u@example.org>\nR <a@a.test>\nR <b@a.test>\nR <c@a.test>\nB 9\n"
+         "E",
+         2, 7, 4},
+        {"a message that is not accepted does not count",
+         "C 203.0.113.7 25\nL u <u@example.org>\nR <a@a.test>\nA\n"
+         "L u <u@example.org>\nR <a@a.test>\nB 9\nE",
+         1, 2, 2},
+        {"one without a limit waits for nothing",
+         "M <u@a.test>\nR <bob@example.org>\nE", 1, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(waits); i++) {
+        struct dialog *dialog = dialog_create(ASKING);
+        SMFICTX *ctx = fake_create();
+        struct daemon_counts counts;
+        char answers[256];
+
+        dialog_store(dialog, DIALOG_SHARED);
+        dialog_play(dialog, ctx, waits[i].script, answers, sizeof(answers));
+        daemon_counts(dialog_daemon(dialog), &counts);
+        expect(answers, counts.accepted == waits[i].accepted);
+        dialog_play(dialog, ctx, "Q", answers, sizeof(answers));
+        expect(waits[i].row, counts.waits == waits[i].waits);
+        expect(waits[i].row, counts.waits_max == waits[i].most);
+        expect(waits[i].row, counts.local == 0);
+        free(dialog_destroy(dialog));
+        fake_destroy(ctx);
+    }
+}
+
+/* A message is told to have been decided here if one of its steps was. */
+static void
+test_alone(void **state)
+{
+    struct dialog *dialog = dialog_create(BARE RCPTS);
+    SMFICTX *ctx = fake_create();
+    struct daemon_counts counts;
+    char answers[256];
+    const char *line;
+    char *log;
+
+    (void)state;
+    dialog_play(dialog, ctx, "C 203.0.113.7 587\nL u@example.org <u@a.test>",
+                answers, sizeof(answers));
+    dialog_store(dialog, DIALOG_ALONE);
+    dialog_play(dialog, ctx, "R <a@a.test>", answers, sizeof(answers));
+    dialog_store(dialog, DIALOG_WORKS);
+    dialog_play(dialog, ctx, "R <b@a.test>\nE", answers, sizeof(answers));
+    assert_string_equal(answers, "c c");
+    dialog_play(dialog, ctx, "L u@example.org <w@a.test>\nR <c@a.test>",
+                answers, sizeof(answers));
+    dialog_store(dialog, DIALOG_ALONE);
+    dialog_play(dialog, ctx, "R <d@a.test>", answers, sizeof(answers));
+    assert_string_equal(answers, "450");
+    dialog_store(dialog, DIALOG_WORKS);
+    dialog_play(dialog, ctx,
+                "R <e@a.test>\nA\n"
+                "L u@example.org <x@a.test>\nR <f@a.test>\nE\nQ",
+                answers, sizeof(answers));
+    daemon_counts(dialog_daemon(dialog), &counts);
+    assert_int_equal(counts.local, 2);
+    log = dialog_destroy(dialog);
+    line = strstr(log, "from=<u@a.test> nrcpt=2 store=local ms=");
+    assert_non_null(line);
+    line = strstr(log, "to=<d@a.test> nrcpt=1 used=4/3/1h retry=");
+    assert_non_null(line);
+    assert_ptr_equal(strstr(line, " store=local ref="), strstr(line, " store"));
+    line = strstr(log, "to=<e@a.test>");
+    assert_non_null(line);
+    assert_null(strstr(line, "store=local")); /* nor behind it */
+    assert_non_null(strstr(line, "from=<x@a.test> nrcpt=1 ms="));
+    free(log);
+    fake_destroy(ctx);
+}
+
+/* Receipts of one slice become one; slices are those of both stores. */
+static void
+test_receipts(void **state)
+{
+    static const struct receipt one = {
+        .key = {1},
+        .epoch = 2,
+        .window = 3,
+        .span_s = 60,
+        .slice = 4,
+        .n = 5,
+        .shared = {.key = {6}, .epoch = 7, .slice = 8}};
+    struct {
+        const char *row;
+        struct receipt receipt;
+        size_t n;
+    } receipts[] = {
+        {"the same", one, 1},
+        {"another subject", one, 2},
+        {"another record", one, 2},
+        {"another window", one, 2},
+        {"another span", one, 2},
+        {"another slice", one, 2},
+        {"another subject of the shared store", one, 2},
+        {"another record there", one, 2},
+        {"another slice there", one, 2},
+        {"counts that have not arrived there", one, 2},
+    };
+
+    (void)state;
+    receipts[1].receipt.key[9] = 1;
+    receipts[2].receipt.epoch++;
+    receipts[3].receipt.window++;
+    receipts[4].receipt.span_s++;
+    receipts[5].receipt.slice++;
+    receipts[6].receipt.shared.key[9] = 1;
+    receipts[7].receipt.shared.epoch++;
+    receipts[8].receipt.shared.slice++;
+    receipts[9].receipt.shared.waits = true;
+    for (size_t i = 0; i < ROWS(receipts); i++) {
+        struct message m = {.receipts = NULL};
+
+        message_charge(&m, &one, 1);
+        message_charge(&m, &receipts[i].receipt, 1);
+        expect(receipts[i].row, m.receipts->n == receipts[i].n);
+        expect(receipts[i].row,
+               m.receipts->item[0].n == (receipts[i].n == 1 ? 10 : 5));
+        free(m.receipts);
+    }
+}
+
 /* When the daemon is closed, callbacks touch nothing and open nothing. */
 static void
 test_closed(void **state)
@@ -677,6 +829,9 @@ main(void)
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_logins),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_receipts),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_negotiate),
         cmocka_unit_test(test_any_order),

@@ -39,6 +39,7 @@ struct play {
     struct wall connected;
     struct store_ticket *connecting;
     bool muted; /* refused at MAIL, in observe mode */
+    bool away;  /* the store that a fleet shares */
     struct verdict held;
     struct receipt receipts[RECEIPTS];
     size_t n_receipts;
@@ -124,6 +125,23 @@ add_receipts(struct play *play, const struct charge_answers *answers)
     }
 }
 
+/* What ANSWERS would be if nobody but this host could count: with one host,
+ * its share is the limit. */
+static void
+answer_alone(struct play *play, struct charge_answers *answers)
+{
+    for (size_t i = 0; i < answers->n; i++) {
+        const struct charge_item *item = &play->p.items[i];
+        struct charge_answer *answer = &answers->item[i];
+
+        if (!play->away || item->host || item->fallback == FALLBACK_LOCAL)
+            continue;
+        store_refund(play->store, &answer->receipt, 1, now(play));
+        *answer = (struct charge_answer){.unknown = item->fallback ==
+                                                    FALLBACK_TEMPFAIL};
+    }
+}
+
 static void
 charge(struct play *play, struct charge_answers *answers)
 {
@@ -135,6 +153,7 @@ charge(struct play *play, struct charge_answers *answers)
     assert_int_equal(store_collect(play->store, ticket,
                                    (struct mono){play->now_ms + 300}, answers),
                      MS_OK);
+    answer_alone(play, answers);
 }
 
 /* Ask, charge and answer until the verdict stands; a refusal costs nothing. */
@@ -242,6 +261,7 @@ judge_connect(struct play *play)
     facts.size = 0;
     policy_ask(play->connect_config, &facts, STAGE_CONNECT, &play->p);
     assert_int_equal(play->p.n_items, answers.n);
+    answer_alone(play, &answers);
     (void)policy_answer(&play->p, &answers);
     return policy_refuses(&play->p);
 }
@@ -398,6 +418,14 @@ do_after(struct play *play, char **word, size_t n)
 }
 
 static void
+do_store(struct play *play, char **word, size_t n)
+{
+    play->away = n > 1 && strcmp(word[1], "away") == 0;
+    if (!play->away && (n < 2 || strcmp(word[1], "back") != 0))
+        stop(play, "say: store away, or: store back", "");
+}
+
+static void
 do_time(struct play *play, char **word, size_t n)
 {
     struct tm tm = {0};
@@ -487,6 +515,7 @@ static const struct {
     {"refused", do_refused}, {"end", do_end},     {"abort", do_abort},
     {"after", do_after},     {"time", do_time},   {"says", do_says},
     {"trial", do_trial},     {"warns", do_warns}, {"quiet", do_quiet},
+    {"store", do_store},
 };
 
 /* "VERB ... [x N] [= EXPECTED ...]" */

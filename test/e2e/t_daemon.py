@@ -413,6 +413,23 @@ def notifying():
     equal(safe.process.wait(15), 0, 'it ends with 0')
 
 
+def telling():
+    """SIGUSR2: the state of the store and what was counted, into the log"""
+    folder, config = store('told')
+    safe = Mortsafe(config=config + LOGIN).start()
+    equal(send(safe, 2), 2, 'two messages pass')
+    safe.process.send_signal(signal.SIGUSR2)
+    place.until(lambda: 'counts: ' in safe.log(), 'the state in the log')
+    told = [line for line in safe.log().splitlines() if re.match('(store|counts): ', line)]
+    equal(len(told), 2, 'one line of the store, one of counts', told=told)
+    ok(told[0].startswith('store: type=embedded subjects='), 'what the store holds', told=told)
+    ok(told[1].startswith('counts: messages=2 waits=0 waits_max=0 local=0 '),
+       'a store in this process is not waited for', told=told)
+    ok(safe.alive(), 'nothing ends')
+    safe.end()
+    shutil.rmtree(folder)
+
+
 def nobody_reads():
     """stderr that nobody reads does not hold up a callback"""
     reader, writer = os.pipe()
@@ -477,7 +494,7 @@ def keys_of_a_line():
     told = safe.wait_decision(rule='relay.denied')
     equal(told.id, 'NOQUEUE', 'no queue id yet')
     keys = [k for k in told.fields]
-    order = 'rule listener via client user from to nrcpt used retry ref ms'.split()
+    order = 'rule listener via client user from to nrcpt used retry store ref ms'.split()
     equal(keys, [k for k in order if k in keys], 'the order of keys', line=told.line)
     equal((told.fields['from'], told.to), ('<s@spam.test>', '<v@victim.test>'), 'from and to')
     ok(told.ref in str(reply), 'the reference is in the reply')
@@ -486,6 +503,6 @@ def keys_of_a_line():
 
 tap.run(exit_codes, root_needs_a_user, sockets, options, inherited, stopping, reloading,
         reloading_under_load, counts_survive, damaged_stores, full_disk, nowhere_to_write,
-        observing, notifying, nobody_reads, bounded_log, json_log, keys_of_a_line)
+        observing, notifying, telling, nobody_reads, bounded_log, json_log, keys_of_a_line)
 place.leave()
 tap.finish()

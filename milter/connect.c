@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/connect.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "milter/now.h"
+#include "milter/open_store.h"
+#include "policy/store/redis_check.h"
+
+static struct store_time
+read_now(void *arg)
+{
+    (void)arg;
+    return now_read();
+}
+
+static void
+print_result(void *arg, enum check_result result, const char *line)
+{
+    static const char *const words[] = {
+        [CHECK_OK] = "ok", [CHECK_WARN] = "warn", [CHECK_FAIL] = "FAIL"};
+
+    (void)arg;
+    (void)printf("%-4s  %s\n", words[result], line);
+    (void)fflush(stdout); /* what comes next may take seconds */
+}
+
+int
+connect_check(const struct config *config, const struct sitekey *key)
+{
+    const struct store_clock clock = {.now = read_now};
+    struct redis_where where;
+    enum check_result worst;
+
+    if (config->store.type != STORE_REDIS) {
+        print_result(NULL, CHECK_OK,
+                     "the store is on this host; there is nothing to connect "
+                     "to");
+        return EX_OK;
+    }
+    (void)signal(SIGPIPE, SIG_IGN); /* a server may hang up on us */
+    open_store_where(config, &where);
+    worst = redis_check(&where, config->store.prefix, key, clock, print_result,
+                        NULL);
+    return worst == CHECK_FAIL ? EX_UNAVAILABLE : EX_OK;
+}
