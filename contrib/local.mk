@@ -6,6 +6,11 @@ dist_postfixdoc_DATA = %reldir%/postfix/main.cf %reldir%/postfix/master.cf
 sendmaildocdir = $(docdir)/sendmail
 dist_sendmaildoc_DATA = %reldir%/sendmail/mortsafe.mc \
 	%reldir%/sendmail/mortsafe.socket.conf
+redisdocdir = $(docdir)/redis
+dist_redisdoc_DATA = %reldir%/redis/users.acl %reldir%/redis/redis.conf \
+	%reldir%/redis/sentinel.conf %reldir%/redis/cluster.txt
+systemddocdir = $(docdir)/systemd
+dist_systemddoc_DATA = %reldir%/systemd/redis.conf
 
 # The starter becomes the configuration where there is none, and goes again if
 # nobody has changed it.
@@ -37,6 +42,6 @@ dist_tmpfiles_DATA = %reldir%/tmpfiles.d/mortsafe.conf
 		mv $@.tmp $@
 endif
 
-UNIT_FILE_TESTS = test/test_unit.sh
-TESTS += $(UNIT_FILE_TESTS)
-EXTRA_DIST += $(UNIT_FILE_TESTS)
+RECIPE_TESTS = test/test_unit.sh test/test_redis_recipe.py
+TESTS += $(RECIPE_TESTS)
+EXTRA_DIST += $(RECIPE_TESTS)

@@ -3,7 +3,9 @@
 """The manual says what the program does: options, examples, rules, usage."""
 import glob
 import os
+import pwd
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,6 +56,15 @@ def size(n):
             return '%d%s' % (n, unit)
 
 
+def time(ms):
+    return '%ds' % (ms // 1000) if ms % 1000 == 0 else '%dms' % ms
+
+
+def span(s):
+    return next('%d%s' % (s // n, unit) for n, unit in
+                ((86400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')) if s % n == 0)
+
+
 def describe(kind, name, words, least, most, preset, needed):
     least, most = int(least), int(most)
     what = {
@@ -62,6 +73,8 @@ def describe(kind, name, words, least, most, preset, needed):
         'octal': 'octal number from %04o to %04o' % (least, most),
         'percentage': 'percentage from %d%% to %d%%' % (least, most),
         'size': 'size from %s to %s' % (size(least), size(most)),
+        'time': 'time from %s to %s' % (time(least), time(most)),
+        'span': 'span from %s to %s' % (span(least), span(most)),
         'text': '%s of at most %d bytes' % (name, most),
     }.get(kind, name)
     return '%s; %s' % (what, 'needed' if needed
@@ -114,6 +127,36 @@ def literals(path):
         yield before[4:] if before.startswith('.\\" ') else '', i + 2, text
 
 
+def daemon_user():
+    """Who `mortsafe -n' becomes, or somebody if there is no such user."""
+    try:
+        return pwd.getpwnam('mortsafe')
+    except KeyError:
+        return pwd.getpwnam('nobody')
+
+
+def make_files(folder):
+    """The keys, passwords and certificates that the examples name."""
+    def path(name):
+        return os.path.join(folder, name)
+
+    user = ['-u', daemon_user().pw_name] if os.geteuid() == 0 else []
+    subprocess.run([MORTSAFE, '--make-key', path('site.key')] + user, check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=redis.example.net',
+                    '-keyout', path('redis.key'), '-out', path('redis.crt')],
+                   check=True, stderr=subprocess.DEVNULL)
+    shutil.copy(path('redis.crt'), path('redis-ca.crt'))
+    for name in 'redis.pass', 'sentinel.pass':
+        with open(path(name), 'w', encoding='ascii') as out:
+            out.write('secret\n')
+    for name in 'redis.key', 'redis.pass', 'sentinel.pass':
+        os.chmod(path(name), 0o640)
+        if os.geteuid() == 0:
+            os.chown(path(name), 0, daemon_user().pw_gid)
+
+
 def run(text, folder, *options):
     """Check TEXT as a configuration whose tables are in FOLDER."""
     path = os.path.join(folder, 'mortsafe.conf')
@@ -144,6 +187,7 @@ def test_examples(table):
     seen = set()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
+        make_files(folder)
         for page in PAGES:
             for what, _, text in literals(page):
                 if what.startswith('table '):
@@ -208,13 +252,27 @@ def test_rules():
 def test_usage():
     usage = subprocess.run([MORTSAFE, '-?'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            encoding='ascii').stderr
-    options = re.findall(r'^  (-\w)(?: (\w+))? ', usage, re.M)
+    options = re.findall(r'^  -(\w|-[\w-]+)(?: (\w+))? ', usage, re.M)
     page = lines(DAEMON)
     items = [line for line in page if line.startswith('.It Fl ')]
     for letter, argument in options:
-        want = '.It Fl %s%s' % (letter[1], ' Ar ' + argument if argument else '')
-        ok(want in items, 'mortsafe(8) explains %s %s' % (letter, argument), items)
+        want = '.It Fl %s%s' % (letter, ' Ar ' + argument if argument else '')
+        ok(want in items, 'mortsafe(8) explains -%s %s' % (letter, argument), items)
     ok(len(items) == len(options), 'mortsafe(8) explains no other option', items, options)
+
+
+# ----- what SIGUSR2 tells
+
+def test_state():
+    with open(os.path.join(TOP, 'milter', 'status.c'), encoding='utf-8') as source:
+        keys = re.findall(r'put_\w+\([^"]*?"(\w+)"', source.read())
+    page = lines(DAEMON)
+    page = page[page.index('.Ss The state of the store'):]
+    page = page[1:next(i for i, line in enumerate(page) if i and line.startswith('.Ss '))]
+    told = set(re.findall(r'\w+', '\n'.join(one for one in page if one.startswith(('.It', '.Cm')))))
+    ok(len(keys) > 20, 'the keys of the state were found in the source', keys)
+    for key in sorted(set(keys)):
+        ok(key in told, 'mortsafe(8) explains %s of the state' % key)
 
 
 if not os.access(MORTSAFE, os.X_OK):
@@ -223,5 +281,6 @@ if not os.access(MORTSAFE, os.X_OK):
 test_examples(test_options())
 test_rules()
 test_usage()
+test_state()
 print('1..%d' % count)
 sys.exit(1 if failed else 0)
