@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test/bench/microbench.c - what the parts cost by themselves: a look-up among
- * many prefixes, a window, a charge, the memory of a subject, saving and
- * loading the embedded store.
+ * many prefixes, a window, a charge, what a charge costs before it leaves for
+ * a shared store, the memory of a subject, saving and loading the embedded
+ * store.
  */
 #include <config.h>
 
@@ -18,7 +19,11 @@
 
 #include "policy/nettree.h"
 #include "policy/prefix.h"
+#include "policy/store/denials.h"
 #include "policy/store/memory.h"
+#include "policy/store/redis_codec.h"
+#include "policy/store/redis_script.h"
+#include "policy/store/sitekey.h"
 #include "policy/store/sqlite.h"
 #include "policy/store/store.h"
 #include "policy/subject.h"
@@ -26,7 +31,7 @@
 
 enum {
     EXIT_USAGE = 64,
-    ROWS = 24,
+    ROWS = 32,
     LOOKUPS = 4000000,
     HOSTS = 1 << 16,
     CHARGES = 300000,
@@ -321,6 +326,149 @@ bench_charges(struct bench *b, int threads)
     return err;
 }
 
+/* ---- on the way to a shared store ---- */
+
+static enum ms_err
+make_sitekey(struct sitekey **out)
+{
+    static const uint8_t bytes[32] = {1, 2, 3};
+
+    return sitekey_from(bytes, out);
+}
+
+static enum ms_err
+bench_hash(struct bench *b)
+{
+    struct sitekey *key = NULL;
+    enum ms_err err = make_sitekey(&key);
+    struct subject subject;
+    uint8_t hash[SITEKEY_HASH];
+    double began;
+    uint32_t i;
+
+    if (err != MS_OK)
+        return err;
+    if (!subject_make(SUBJECT_USER, "ann@example.org", &subject)) {
+        err = MS_INVALID;
+        goto done;
+    }
+    began = cpu_seconds();
+    for (i = 0; i < CHARGES; i++)
+        sitekey_hash(key, &subject, hash);
+    (void)snprintf(
+        add_row(b, (cpu_seconds() - began) / CHARGES * 1e9, "ns", "")->what,
+        sizeof(b->rows[0].what), "shared store: hash a subject's name");
+done:
+    sitekey_destroy(key);
+    return err;
+}
+
+/* Put what Redis is asked for STEP into BYTES, as it goes over the wire. */
+static enum ms_err
+pack(const struct script_charge *step, struct script_room *room,
+     struct codec_bytes *bytes)
+{
+    static const char sha[] = "0123456789012345678901234567890123456789";
+    struct codec_command command = {0};
+    struct codec_command rest = {0};
+    enum ms_err err = script_ask_charge(step, room, &rest);
+    size_t i;
+
+    if (err != MS_OK)
+        return err;
+    codec_word(&command, "EVALSHA");
+    codec_word(&command, sha);
+    for (i = 0; i < rest.n; i++)
+        codec_arg(&command, rest.arg[i], rest.len[i]);
+    bytes->len = 0;
+    return codec_write(&command, bytes);
+}
+
+/* What a recipient of a login is charged to: five windows of one subject. */
+static enum ms_err
+bench_packing(struct bench *b)
+{
+    static const uint8_t of[5] = {0};
+    struct subject subjects[3];
+    struct charge_item items[6];
+    struct script_subject who = {{7}, NULL};
+    struct script_charge step = {.prefix = "mortsafe",
+                                 .subjects = &who,
+                                 .n_subjects = 1,
+                                 .items = items,
+                                 .of = of,
+                                 .n = 5,
+                                 .keep_s = DAY_S};
+    struct script_room *room = NULL;
+    struct codec_bytes bytes = {0};
+    enum ms_err err = script_room_create(&room);
+    double began = cpu_seconds();
+    uint32_t i;
+
+    if (err == MS_OK && !make_step(1, subjects, items))
+        err = MS_INVALID;
+    for (i = 0; i < CHARGES && err == MS_OK; i++)
+        err = pack(&step, room, &bytes);
+    (void)snprintf(
+        add_row(b, (cpu_seconds() - began) / CHARGES * 1e9, "ns", "")->what,
+        sizeof(b->rows[0].what), "shared store: pack a charge of 5 windows");
+    (void)snprintf(add_row(b, (double)bytes.len, "bytes", "")->what,
+                   sizeof(b->rows[0].what), "... on the wire");
+    codec_bytes_end(&bytes);
+    script_room_destroy(room);
+    return err;
+}
+
+static void
+make_denials_key(const void *arg, const struct subject *subject,
+                 uint8_t key[DENIALS_KEY])
+{
+    sitekey_hash(arg, subject, key);
+}
+
+/* Six windows that have no room, again and again. */
+static enum ms_err
+time_denials(struct bench *b, struct store *layer)
+{
+    struct charge_answers answers;
+    struct subject subjects[3];
+    struct charge_item items[6];
+    enum ms_err err = make_step(1, subjects, items) ? MS_OK : MS_INVALID;
+    double began = cpu_seconds();
+    uint32_t i;
+
+    for (i = 0; i < 6; i++)
+        items[i].limit = 0;
+    for (i = 0; i < CHARGES && err == MS_OK; i++)
+        err = charge(layer, items, 6, &answers);
+    (void)snprintf(
+        add_row(b, (cpu_seconds() - began) / CHARGES * 1e9, "ns", "")->what,
+        sizeof(b->rows[0].what),
+        "shared store: answer a refusal that is remembered");
+    return err;
+}
+
+static enum ms_err
+bench_denials(struct bench *b)
+{
+    struct denials_keys keys = {make_denials_key, NULL};
+    struct sitekey *key = NULL;
+    struct store *below = NULL;
+    struct store *layer = NULL;
+    enum ms_err err = make_sitekey(&key);
+
+    keys.arg = key;
+    if (err == MS_OK)
+        err = store_memory_create(store_bytes, &below);
+    if (err == MS_OK)
+        err = store_denials_create(below, keys, &layer);
+    if (err == MS_OK)
+        err = time_denials(b, layer);
+    store_destroy(layer != NULL ? layer : below);
+    sitekey_destroy(key);
+    return err;
+}
+
 /* ---- subjects ---- */
 
 static uint64_t
@@ -561,6 +709,12 @@ measure(struct bench *b)
         err = bench_charges(b, 1);
     if (err == MS_OK)
         err = bench_charges(b, THREADS);
+    if (err == MS_OK)
+        err = bench_hash(b);
+    if (err == MS_OK)
+        err = bench_packing(b);
+    if (err == MS_OK)
+        err = bench_denials(b);
     if (err == MS_OK)
         err = bench_memory(b);
     if (err == MS_OK && b->path != NULL)
