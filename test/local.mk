@@ -2,21 +2,45 @@
 if HAVE_CMOCKA
 UNIT_TESTS = \
 	%reldir%/test_address \
+	%reldir%/test_breaker \
 	%reldir%/test_callbacks \
 	%reldir%/test_config \
 	%reldir%/test_config_error \
 	%reldir%/test_config_file \
 	%reldir%/test_config_include \
 	%reldir%/test_config_nomem \
+	%reldir%/test_config_store \
 	%reldir%/test_crowd \
+	%reldir%/test_delta \
+	%reldir%/test_denials \
 	%reldir%/test_domains \
+	%reldir%/test_endpoint \
+	%reldir%/test_fleet \
 	%reldir%/test_journal \
+	%reldir%/test_move \
 	%reldir%/test_notify \
 	%reldir%/test_prefix \
 	%reldir%/test_rate \
+	%reldir%/test_redis_away \
+	%reldir%/test_redis_check \
+	%reldir%/test_redis_cluster \
+	%reldir%/test_redis_codec \
+	%reldir%/test_redis_known \
+	%reldir%/test_redis_link \
+	%reldir%/test_redis_nodes \
+	%reldir%/test_redis_reach \
+	%reldir%/test_redis_sentinel \
+	%reldir%/test_redis_slots \
+	%reldir%/test_redis_model \
+	%reldir%/test_redis_script \
+	%reldir%/test_redis_store \
+	%reldir%/test_reload \
 	%reldir%/test_reply \
 	%reldir%/test_scenario \
+	%reldir%/test_self \
+	%reldir%/test_sitekey \
 	%reldir%/test_socket \
+	%reldir%/test_status \
 	%reldir%/test_store \
 	%reldir%/test_store_crowd \
 	%reldir%/test_store_damage \
@@ -25,6 +49,7 @@ UNIT_TESTS = \
 	%reldir%/test_store_model \
 	%reldir%/test_store_nomem \
 	%reldir%/test_store_records \
+	%reldir%/test_store_shares \
 	%reldir%/test_store_sqlite \
 	%reldir%/test_table \
 	%reldir%/test_window
@@ -41,12 +66,19 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_callbacks_SOURCES = %reldir%/test_callbacks.c $(DIALOG_SOURCES)
 %canon_reldir%_test_callbacks_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_denials_LDADD = $(LDADD) $(SODIUM_LIBS)
 %canon_reldir%_test_crowd_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_journal_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_notify_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_move_SOURCES = %reldir%/test_move.c $(LAB_SOURCES)
+%canon_reldir%_test_move_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_reload_SOURCES = %reldir%/test_reload.c $(DIALOG_SOURCES)
+%canon_reldir%_test_reload_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_reply_SOURCES = %reldir%/test_reply.c \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_reply_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_self_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_status_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_socket_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS)
 
 # its allocations fail one after the other
@@ -54,25 +86,51 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=strdup
 
+# the scripts, on a server of their own
+SCRIPT_LAB = %reldir%/script_lab.c %reldir%/script_lab.h \
+	%reldir%/redis_farm.c %reldir%/redis_farm.h
+%canon_reldir%_test_redis_model_SOURCES = %reldir%/test_redis_model.c $(SCRIPT_LAB)
+%canon_reldir%_test_redis_script_SOURCES = %reldir%/test_redis_script.c $(SCRIPT_LAB)
+
 # the stores: what they must all do, and the embedded one's files
 LAB_SOURCES = %reldir%/store_lab.c %reldir%/store_lab.h
+REDIS_LAB_SOURCES = $(LAB_SOURCES) %reldir%/redis_lab.c %reldir%/redis_lab.h \
+	%reldir%/redis_farm.c %reldir%/redis_farm.h
 FILES_SOURCES = $(LAB_SOURCES) %reldir%/store_files.c %reldir%/store_files.h
-%canon_reldir%_test_store_SOURCES = %reldir%/test_store.c $(LAB_SOURCES)
-%canon_reldir%_test_store_crowd_SOURCES = %reldir%/test_store_crowd.c $(LAB_SOURCES)
+%canon_reldir%_test_redis_away_SOURCES = %reldir%/test_redis_away.c $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_redis_store_SOURCES = %reldir%/test_redis_store.c $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_store_SOURCES = %reldir%/test_store.c $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_store_crowd_SOURCES = %reldir%/test_store_crowd.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_store_damage_SOURCES = %reldir%/test_store_damage.c $(FILES_SOURCES)
 %canon_reldir%_test_store_damage_LDADD = $(LDADD) $(SQLITE_LIBS)
 %canon_reldir%_test_store_disk_SOURCES = %reldir%/test_store_disk.c $(FILES_SOURCES) \
 	%reldir%/faulty_disk.c %reldir%/faulty_disk.h
 %canon_reldir%_test_store_disk_LDADD = $(LDADD) $(SQLITE_LIBS)
 %canon_reldir%_test_store_kill_SOURCES = %reldir%/test_store_kill.c $(LAB_SOURCES)
-%canon_reldir%_test_store_model_SOURCES = %reldir%/test_store_model.c $(LAB_SOURCES)
+%canon_reldir%_test_store_model_SOURCES = %reldir%/test_store_model.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_store_nomem_SOURCES = %reldir%/test_store_nomem.c $(FILES_SOURCES)
 %canon_reldir%_test_store_nomem_LDADD = $(LDADD) $(SQLITE_LIBS)
 %canon_reldir%_test_store_nomem_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
-%canon_reldir%_test_store_records_SOURCES = %reldir%/test_store_records.c $(LAB_SOURCES)
+%canon_reldir%_test_store_records_SOURCES = %reldir%/test_store_records.c $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_store_shares_SOURCES = %reldir%/test_store_shares.c $(LAB_SOURCES)
 %canon_reldir%_test_store_sqlite_SOURCES = %reldir%/test_store_sqlite.c $(FILES_SOURCES)
 %canon_reldir%_test_store_sqlite_LDADD = $(LDADD) $(SQLITE_LIBS)
+
+# real servers
+FARM_SOURCES = %reldir%/redis_farm.c %reldir%/redis_farm.h
+%canon_reldir%_test_redis_check_SOURCES = %reldir%/test_redis_check.c $(FARM_SOURCES)
+NODES_SOURCES = $(FARM_SOURCES) %reldir%/nodes_lab.c %reldir%/nodes_lab.h
+%canon_reldir%_test_redis_cluster_SOURCES = %reldir%/test_redis_cluster.c $(NODES_SOURCES)
+%canon_reldir%_test_redis_nodes_SOURCES = %reldir%/test_redis_nodes.c $(NODES_SOURCES)
+%canon_reldir%_test_redis_sentinel_SOURCES = %reldir%/test_redis_sentinel.c $(NODES_SOURCES)
+
+%canon_reldir%_test_redis_link_SOURCES = %reldir%/test_redis_link.c \
+	%reldir%/redis_puppet.c %reldir%/redis_puppet.h
+%canon_reldir%_test_redis_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+
+%canon_reldir%_test_redis_reach_SOURCES = %reldir%/test_redis_reach.c $(FARM_SOURCES)
 
 noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/unit.h
 
@@ -83,15 +141,19 @@ TESTS += $(SCRIPT_TESTS)
 # real Postfix, real Sendmail, private and on loopback; these want root
 E2E_TESTS = \
 	%reldir%/e2e/t_daemon.py \
+	%reldir%/e2e/t_fleet.py \
 	%reldir%/e2e/t_limits_postfix.py \
 	%reldir%/e2e/t_limits_sendmail.py \
 	%reldir%/e2e/t_local.py \
 	%reldir%/e2e/t_ports.py \
 	%reldir%/e2e/t_protocol.py \
+	%reldir%/e2e/t_redis_postfix.py \
 	%reldir%/e2e/t_relay_postfix.py \
 	%reldir%/e2e/t_relay_sendmail.py \
+	%reldir%/e2e/t_rolling.py \
 	%reldir%/e2e/t_routing_postfix.py \
 	%reldir%/e2e/t_routing_sendmail.py \
+	%reldir%/e2e/t_tools.py \
 	%reldir%/e2e/t_traps.py
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %reldir%/demo %reldir%/e2e \
@@ -99,3 +161,4 @@ EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %re
 
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
+include %D%/fault/local.mk

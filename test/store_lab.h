@@ -22,7 +22,8 @@ struct lab;
 struct lab_kind {
     const char *name;
     enum ms_err (*open)(struct lab *lab, struct store **out, struct why *why);
-    bool keeps; /* what it knows outlives it */
+    bool keeps;  /* what it knows outlives it */
+    bool shared; /* and is elsewhere: to start again changes nothing */
 };
 extern const struct lab_kind lab_kinds[];
 extern const size_t lab_n_kinds;
@@ -31,6 +32,7 @@ const struct lab_kind *lab_embedded(void);
 struct lab {
     const struct lab_kind *kind;
     struct store *store;
+    char prefix[32]; /* of its keys in a shared store; "": none yet */
     uint64_t memory;
     char dir[LAB_PATH], path[LAB_PATH]; /* PATH is the store's, in DIR */
     _Atomic int64_t mono_ms, wall_s;
@@ -48,12 +50,21 @@ struct lab {
 struct lab_test {
     const char *name;
     void (*run)(void **state);
+    bool here; /* of records in this process: not for a shared store */
 };
 #define LAB_TEST(function)                                                     \
     {                                                                          \
-#function, function                                                    \
+#function, function, false                                             \
+    }
+#define LAB_TEST_HERE(function)                                                \
+    {                                                                          \
+#function, function, true                                              \
     }
 int lab_run(const struct lab_test *tests, size_t n);
+
+/* The same with some more KINDS. */
+int lab_run_with(const struct lab_kind *kinds, size_t n_kinds,
+                 const struct lab_test *tests, size_t n);
 
 /* A lab with an empty store, or fail the test.  lab_end() removes all. */
 struct lab *lab_create(const struct lab_kind *kind);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "test/redis_lab.h"
 #include "test/store_lab.h"
 #include "test/unit.h"
 
@@ -549,5 +550,5 @@ static const struct lab_test all[] = {
 int
 main(void)
 {
-    return lab_run(all, ROWS(all));
+    return redis_lab_run(all, ROWS(all));
 }

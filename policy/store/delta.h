@@ -19,7 +19,8 @@
 
 struct deltas;
 
-/* HOST: random, of this run of this daemon.  MEMORY: bytes at most.  MS_NOMEM. */
+/* HOST: random, of this run of this daemon.  MEMORY: bytes at most.  MS_NOMEM.
+ */
 enum ms_err deltas_create(const uint8_t host[8], size_t memory,
                           struct deltas **out);
 void deltas_destroy(struct deltas *deltas);
@@ -36,8 +37,8 @@ void deltas_take_back(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
 
 /*
  * Is there something for HASH to take along?  Then it is frozen and copied to
- * *OUT.  False: nothing, or it is on its way already.  Cheap when there is
- * nothing at all.
+ * *OUT, at most SCRIPT_DELTAS counts at once.  False: nothing, or it is on its
+ * way already.  Cheap when there is nothing at all.
  */
 bool deltas_take(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
                  struct script_delta *out);
@@ -47,14 +48,19 @@ bool deltas_next(struct deltas *deltas, uint8_t hash[SITEKEY_HASH],
                  struct script_delta *out);
 
 /* What was taken under SEQ has arrived; or nobody knows, and it goes again
- * under the same number. */
+ * under the same number; or it has not even been sent, and is as if it had not
+ * been taken. */
 void deltas_arrived(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
                     uint32_t seq);
 void deltas_unknown(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
                     uint32_t seq);
+void deltas_unsent(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
+                   uint32_t seq);
 
-/* The subject is forgotten or begins anew. */
-void deltas_forget(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH]);
+/* WINDOW of the subject is empty now, or all of it for 0: what waits for it
+ * goes.  What is on its way is not called back. */
+void deltas_forget(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
+                   uint64_t window);
 
 size_t deltas_waiting(struct deltas *deltas); /* subjects */
 uint64_t deltas_lost(struct deltas *deltas);

@@ -16,9 +16,9 @@
 #include "policy/store/store.h"
 
 enum {
-    FLEET_BEAT_MS = 5000,  /* between heartbeats, with some jitter */
-    FLEET_ALIVE_S = 30,    /* since the last one */
-    FLEET_HOUR_S = 3600    /* the most hosts alive in it count */
+    FLEET_BEAT_MS = 5000, /* between heartbeats, with some jitter */
+    FLEET_ALIVE_S = 30,   /* since the last one */
+    FLEET_HOUR_S = 3600   /* the most hosts alive in it count */
 };
 
 struct fleet;

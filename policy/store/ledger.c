@@ -410,6 +410,115 @@ ledger_reset(struct ledger *ledger, const struct subject *subject,
     return MS_OK;
 }
 
+/* ----- put */
+
+static bool
+window_fits(const struct store_record *in, size_t i)
+{
+    const struct store_window *w = &in->windows[i];
+
+    if (w->span_s < WINDOW_SPAN_MIN_S || w->span_s > WINDOW_SPAN_MAX_S)
+        return false;
+    for (size_t j = 0; j < i; j++)
+        if (in->windows[j].window == w->window &&
+            in->windows[j].span_s == w->span_s)
+            return false;
+    return true;
+}
+
+/* It may come from a file that anybody could write. */
+static bool
+record_fits(const struct store_record *in)
+{
+    struct subject subject;
+
+    if (in->subject.len > SUBJECT_BYTES ||
+        !subject_read(in->subject.bytes, in->subject.len, &subject) ||
+        subject.kind != in->subject.kind ||
+        (unsigned)in->state.standing > STANDING_PROBATION ||
+        in->state.len > STORE_STATE_MAX || in->n_windows > STORE_WINDOWS)
+        return false;
+    for (size_t i = 0; i < in->n_windows; i++)
+        if (!window_fits(in, i))
+            return false;
+    return true;
+}
+
+/* What IN shows, in a record of its own: if there is no memory for it, the old
+ * one has lost nothing. */
+static enum ms_err
+make_contents(const struct store_record *in, const uint8_t key[RECORD_KEY],
+              uint64_t clock_s, struct record *out)
+{
+    const struct record_seed seed = {.key = key,
+                                     .kind = in->subject.kind,
+                                     .name = in->subject.bytes,
+                                     .len = in->subject.len,
+                                     .n_windows = (uint8_t)in->n_windows};
+
+    if (record_init(out, &seed) != MS_OK)
+        return MS_NOMEM;
+    if (record_set_state(out, &in->state) != MS_OK) {
+        record_end(out);
+        return MS_NOMEM;
+    }
+    record_fill(out, in, clock_s);
+    return MS_OK;
+}
+
+/* Give the record in SLOT what FROM holds, which is moved. */
+static void
+replace(struct shard *shard, uint32_t slot, struct record *from,
+        const struct store_record *in)
+{
+    struct record *r = shard_at(shard, slot);
+    size_t before = record_bytes(r);
+
+    record_end(r);
+    r->windows = from->windows;
+    r->n_windows = from->n_windows;
+    r->len = from->len;
+    r->state = from->state;
+    r->standing = from->standing;
+    r->version = in->state.version;
+    r->first_s = ledger_wall_s((struct store_time){.wall = in->first_seen});
+    r->last_s = ledger_wall_s((struct store_time){.wall = in->last_seen});
+    r->epoch = shard_epoch(shard);
+    r->flags |= RECORD_STATE_DIRTY;
+    shard_resized(shard, r, before);
+    shard_touch(shard, slot);
+    shard_dirty(shard, slot);
+}
+
+enum ms_err
+ledger_put(struct ledger *ledger, const struct store_record *in,
+           struct store_time now)
+{
+    uint8_t key[RECORD_KEY];
+    struct shard *shard;
+    struct record contents;
+    uint64_t clock_s;
+    uint32_t slot;
+    enum ms_err err;
+
+    if (!record_fits(in))
+        return MS_INVALID;
+    ledger_key(ledger, &in->subject, key);
+    shard = lock(ledger, key);
+    clock_s = ledger_clock_ms(ledger, now) / 1000;
+    err = make_contents(in, key, clock_s, &contents);
+    if (err == MS_OK && find(shard, key, &slot) == NULL &&
+        make_record(shard, &in->subject, key, in->state.standing, clock_s,
+                    &slot) == NULL) {
+        record_end(&contents);
+        err = MS_NOMEM;
+    }
+    if (err == MS_OK)
+        replace(shard, slot, &contents, in);
+    pthread_mutex_unlock(&shard->lock);
+    return err;
+}
+
 void
 ledger_stats(struct ledger *ledger, struct store_stats *out)
 {

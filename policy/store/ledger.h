@@ -77,6 +77,8 @@ enum ms_err ledger_forget(struct ledger *ledger, const struct subject *subject,
                           struct store_time now, bool *found);
 enum ms_err ledger_reset(struct ledger *ledger, const struct subject *subject,
                          uint64_t window, struct store_time now, bool *found);
+enum ms_err ledger_put(struct ledger *ledger, const struct store_record *in,
+                       struct store_time now);
 void ledger_stats(struct ledger *ledger, struct store_stats *out);
 
 /* Look at a part of all records, 1/PARTS, and drop those that are idle. */

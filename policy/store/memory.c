@@ -93,6 +93,13 @@ memory_reset(struct store *store, const struct subject *subject,
     return ledger_reset(of(store), subject, window, now, found);
 }
 
+static enum ms_err
+memory_put(struct store *store, const struct store_record *record,
+           struct store_time now)
+{
+    return ledger_put(of(store), record, now);
+}
+
 static void
 memory_stats(struct store *store, struct store_stats *out)
 {
@@ -125,6 +132,7 @@ static const struct store_ops memory_ops = {
     .list = memory_list,
     .forget = memory_forget,
     .reset = memory_reset,
+    .put = memory_put,
     .stats = memory_stats,
     .flush = memory_flush,
     .destroy = memory_destroy,

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)WINDOW_SPAN_MAX_S <= (int)RECORD_SPAN,
+               "a span fits in its bits");
 _Static_assert(sizeof(struct record) == 88, "a record's size is a promise");
 _Static_assert(sizeof(struct record_window) == 72, "so is a window's");
 
@@ -85,7 +87,8 @@ record_add(struct record *r, uint64_t window, uint32_t span_s)
     if (block == NULL)
         return MS_NOMEM;
     memmove(block + n + 1, block + n, r->len);
-    block[n] = (struct record_window){.window = window, .span_s = span_s};
+    block[n] = (struct record_window){.window = window,
+                                      .span_s = span_s & RECORD_SPAN};
     r->windows = block;
     r->n_windows++;
     return MS_OK;
@@ -123,9 +126,45 @@ record_prune(struct record *r, uint64_t clock_s)
 void
 record_reset(struct record *r, uint64_t window)
 {
+    for (unsigned i = 0; i < r->n_windows; i++) {
+        struct record_window *rw = &r->windows[i];
+
+        if (window != 0 && rw->window != window)
+            continue;
+        memset(rw->w.count, 0, sizeof(rw->w.count));
+        rw->percent = 0;
+    }
+}
+
+/* Where the count of the slice AGE slices before the newest is. */
+static unsigned
+place(const struct window *w, unsigned age)
+{
+    return (w->slice % WINDOW_SLICES + WINDOW_SLICES - age) % WINDOW_SLICES;
+}
+
+static void
+fill_window(struct record_window *rw, const struct store_window *in,
+            uint64_t clock_s)
+{
+    rw->window = in->window;
+    rw->span_s = in->span_s & RECORD_SPAN;
+    rw->limit = in->limit;
+    window_turn(&rw->w, in->span_s, clock_s);
+    for (unsigned i = 0; i < WINDOW_SLICES; i++) {
+        unsigned age = WINDOW_SLICES - 1 - i;
+        uint32_t *count = &rw->w.count[place(&rw->w, age > 0 ? age - 1 : 0)];
+
+        *count = in->slices[i] > UINT32_MAX - *count ? UINT32_MAX
+                                                     : *count + in->slices[i];
+    }
+}
+
+void
+record_fill(struct record *r, const struct store_record *in, uint64_t clock_s)
+{
     for (unsigned i = 0; i < r->n_windows; i++)
-        if (window == 0 || r->windows[i].window == window)
-            memset(r->windows[i].w.count, 0, sizeof(r->windows[i].w.count));
+        fill_window(&r->windows[i], &in->windows[i], clock_s);
 }
 
 void
@@ -226,10 +265,8 @@ show_window(const struct record_window *rw, uint64_t clock_s,
     out->span_s = rw->span_s;
     out->limit = rw->limit;
     out->used = window_sum(&w);
-    for (unsigned i = 0; i < WINDOW_SLICES;
-         i++) /* the oldest is next in turn */
-        out->slices[i] =
-            w.count[(w.slice % WINDOW_SLICES + 1 + i) % WINDOW_SLICES];
+    for (unsigned i = 0; i < WINDOW_SLICES; i++) /* oldest first */
+        out->slices[i] = w.count[place(&w, WINDOW_SLICES - 1 - i)];
 }
 
 bool

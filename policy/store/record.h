@@ -21,7 +21,8 @@ enum {
     RECORD_KEY = 16,
     RECORD_WINDOWS = 255, /* of one subject; over STORE_WINDOWS empty ones go */
     RECORD_OVERFLOW = SUBJECT_KINDS, /* the kind of a shared record */
-    RECORD_KINDS = SUBJECT_KINDS + 1
+    RECORD_KINDS = SUBJECT_KINDS + 1,
+    RECORD_SPAN = (1 << 25) - 1 /* a span's bits */
 };
 
 /* No slot: the end of every list of records. */
@@ -39,8 +40,9 @@ enum record_flag {
 
 struct record_window {
     uint64_t window; /* limit_window() */
-    uint32_t span_s;
-    uint32_t limit; /* that it was last compared with; 0: never */
+    uint32_t span_s : 25;
+    uint32_t percent : 7; /* of what a fleet has counted, here; not saved */
+    uint32_t limit;       /* that it was last compared with; 0: never */
     struct window w;
 };
 
@@ -98,6 +100,11 @@ enum ms_err record_add(struct record *r, uint64_t window, uint32_t span_s);
 
 /* Drop the windows that are empty at CLOCK_S. */
 void record_prune(struct record *r, uint64_t clock_s);
+
+/* Fill R's windows, as many as IN has, with what IN shows at CLOCK_S.  What is
+ * a slice old counts as new: IN's store begins its slices when it likes. */
+void record_fill(struct record *r, const struct store_record *in,
+                 uint64_t clock_s);
 
 /* Empty the windows called WINDOW, or all for 0; they keep their place. */
 void record_reset(struct record *r, uint64_t window);

@@ -20,11 +20,11 @@ struct redis_needs {
     const struct redis_where *where; /* copied */
     const char *prefix;              /* 1 to 31 letters, digits, - and _ */
     const struct sitekey *key;
-    struct store *shadow;   /* moved */
-    const char *hosts_file; /* fleet.h; NULL: none */
-    unsigned hosts;         /* at least, while none are known */
-    uint32_t keep_s;        /* privacy { state } */
-    uint64_t memory;        /* for counts that wait to be added */
+    struct store *shadow;       /* moved */
+    const char *hosts_file;     /* fleet.h; NULL: none */
+    unsigned hosts;             /* at least, while none are known */
+    uint32_t keep_s;            /* privacy { state } */
+    uint64_t memory;            /* for counts that wait to be added */
     struct store_clock clock;   /* of spans that really pass */
     struct store_events events; /* what an operator is told */
     /* What our heartbeat says: name, version, config, mode are filled in. */

@@ -138,7 +138,7 @@ read_windows(const struct row *row, struct record *r)
         struct record_window *rw = &r->windows[i];
 
         rw->window = get(in, 8);
-        rw->span_s = (uint32_t)get(in + 8, 4);
+        rw->span_s = get(in + 8, 4) & RECORD_SPAN;
         rw->limit = (uint32_t)get(in + 12, 4);
         window_unpack(in + 16, &rw->w);
     }

@@ -112,6 +112,17 @@ embedded_reset(struct store *store, const struct subject *subject,
     return ledger_reset(of(store)->ledger, subject, window, now, found);
 }
 
+static enum ms_err
+embedded_put(struct store *store, const struct store_record *record,
+             struct store_time now)
+{
+    enum ms_err err = ledger_put(of(store)->ledger, record, now);
+
+    if (err == MS_OK && record->state.standing != STANDING_NORMAL)
+        saver_kick(of(store)->saver);
+    return err;
+}
+
 static void
 embedded_stats(struct store *store, struct store_stats *out)
 {
@@ -147,6 +158,7 @@ static const struct store_ops embedded_ops = {
     .list = embedded_list,
     .forget = embedded_forget,
     .reset = embedded_reset,
+    .put = embedded_put,
     .stats = embedded_stats,
     .flush = embedded_flush,
     .destroy = embedded_destroy,

@@ -145,28 +145,55 @@ find_parts(struct step *step)
     }
 }
 
-/* The window of item I as it stands now, if need be an empty one. */
-static struct window
-window_now(const struct step *step, size_t i)
+/* Where item I is counted, or its overflow record counts; NULL: nowhere. */
+static const struct record_window *
+find_window(const struct step *step, size_t i)
 {
     const struct charge_item *item = &step->items[i];
     const struct part *part = &step->part[step->of[i]];
     const struct record *r = record_of(part);
     const struct record_window *rw = NULL;
-    struct window w = {0};
 
     if (r != NULL)
         rw = record_find(r, item->window, item->span_s);
     if (rw == NULL && part->shared != RECORD_NONE)
         rw = record_find(shard_at(part->shard, part->shared), item->window,
                          item->span_s);
+    return rw;
+}
+
+/* The window of item I as it stands now, if need be an empty one. */
+static struct window
+window_now(const struct step *step, size_t i)
+{
+    const struct record_window *rw = find_window(step, i);
+    struct window w = {0};
+
     if (rw != NULL)
         w = rw->w;
-    window_turn(&w, item->span_s, step->clock_ms / 1000);
+    window_turn(&w, step->items[i].span_s, step->clock_ms / 1000);
     return w;
 }
 
-/* What item I is compared with; false if it does not count at all. */
+/*
+ * This host's share of LIMIT, which a fleet keeps together: what is its part
+ * in what all have counted, but at least that of one host among so many.
+ */
+static uint32_t
+share_of(const struct step *step, size_t i, uint32_t limit)
+{
+    const struct record_window *rw = find_window(step, i);
+    uint64_t hosts = step->items[i].hosts;
+    uint64_t even, earned;
+
+    if (hosts == 0)
+        return limit;
+    even = (limit + hosts - 1) / hosts;
+    earned = rw != NULL ? (uint64_t)limit * rw->percent / 100 : 0;
+    return (uint32_t)(earned > even ? earned : even);
+}
+
+/* The limit of item I; false if it does not count at all. */
 static bool
 limit_of(const struct step *step, size_t i, uint32_t *limit)
 {
@@ -182,6 +209,19 @@ limit_of(const struct step *step, size_t i, uint32_t *limit)
     return true;
 }
 
+/* Milliseconds until item I, which has at most SHARE of LIMIT here, would fit.
+ * What is too much for the share only may be sent once the fleet is whole. */
+static uint64_t
+room_of(const struct step *step, size_t i, const struct window *w,
+        uint32_t share, uint32_t limit)
+{
+    const struct charge_item *item = &step->items[i];
+
+    if (item->n > share && item->n <= limit)
+        return (uint64_t)item->span_s * 1000;
+    return window_room_ms(w, item->span_s, step->clock_ms, item->n, share);
+}
+
 /* Compare item I; false if it refuses the step. */
 static bool
 check_item(struct step *step, size_t i, struct charge_answer *answer)
@@ -189,7 +229,7 @@ check_item(struct step *step, size_t i, struct charge_answer *answer)
     const struct charge_item *item = &step->items[i];
     const struct record *r = record_of(&step->part[step->of[i]]);
     struct window w;
-    uint32_t limit;
+    uint32_t limit, share;
 
     *answer = (struct charge_answer){.standing = STANDING_NORMAL};
     if (r != NULL)
@@ -199,10 +239,10 @@ check_item(struct step *step, size_t i, struct charge_answer *answer)
         return true;
     w = window_now(step, i);
     answer->used = window_sum(&w) + item->n;
-    answer->over = answer->used > limit;
+    share = share_of(step, i, limit);
+    answer->over = answer->used > share;
     if (answer->over)
-        answer->room_ms =
-            window_room_ms(&w, item->span_s, step->clock_ms, item->n, limit);
+        answer->room_ms = room_of(step, i, &w, share, limit);
     step->adds[i] = item->n > 0 && item->kind != CHARGE_LOOK;
     if (item->kind == CHARGE_NOTE || !answer->over)
         return true;
@@ -312,6 +352,20 @@ make_windows(struct step *step)
     return MS_OK;
 }
 
+/* All hosts have counted FLEET in RW: remember which part of it was here. */
+static void
+remember_part(struct record_window *rw, uint64_t fleet)
+{
+    uint64_t here = window_sum(&rw->w);
+
+    if (fleet == 0)
+        return; /* nobody has told */
+    if (here >= fleet)
+        rw->percent = 100;
+    else
+        rw->percent = (here * 100 + fleet - 1) / fleet & 0x7f;
+}
+
 static void
 add_item(const struct step *step, size_t i, struct receipt *receipt)
 {
@@ -327,6 +381,7 @@ add_item(const struct step *step, size_t i, struct receipt *receipt)
     receipt->span_s = item->span_s;
     receipt->slice = window_add(&rw->w, item->n);
     receipt->n = item->n;
+    remember_part(rw, item->fleet);
     shard_dirty(part->shard, part->slot);
 }
 
@@ -342,7 +397,7 @@ keep_limit(const struct step *step, size_t i)
     if (r != NULL && limit_of(step, i, &limit))
         rw = record_find(r, item->window, item->span_s);
     if (rw != NULL && (!item->observe || rw->limit == 0))
-        rw->limit = limit;
+        rw->limit = share_of(step, i, limit);
 }
 
 static void
@@ -411,6 +466,8 @@ void
 step_collect(struct store_ticket *ticket, struct charge_answers *out)
 {
     out->added = ticket->added;
+    out->degraded = false;
+    out->waited = false;
     out->n = ticket->n;
     memcpy(out->item, ticket->answer, ticket->n * sizeof(ticket->answer[0]));
     free(ticket);

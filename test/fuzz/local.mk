@@ -3,6 +3,9 @@ FUZZ_TARGETS = \
 	%reldir%/fuzz_address \
 	%reldir%/fuzz_callbacks \
 	%reldir%/fuzz_config \
+	%reldir%/fuzz_reply \
+	%reldir%/fuzz_script \
+	%reldir%/fuzz_slots \
 	%reldir%/fuzz_state
 
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -24,5 +27,11 @@ endif
 	$(DIALOG_SOURCES) $(FUZZ_MAIN)
 %canon_reldir%_fuzz_callbacks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_callbacks_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_fuzz_reply_SOURCES = %reldir%/fuzz_reply.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_slots_SOURCES = %reldir%/fuzz_slots.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_slots_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_script_SOURCES = %reldir%/fuzz_script.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_state_SOURCES = %reldir%/fuzz_state.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_state_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
