@@ -69,7 +69,8 @@ take_back(struct deltas *deltas, unsigned who, uint64_t window, uint32_t slice,
 struct story {
     const char *row;
     const char *deeds;
-    const char *sent; /* "SEQ:counts of a, b..." of each that was taken; "-" */
+    const char *sent; /* "SEQ:counts of a, b..." of each that was taken; "-";
+                         '*': more waits behind */
     size_t waiting;
 };
 
@@ -82,12 +83,13 @@ static const struct story stories[] = {
     {"what is on its way is not taken twice", "att", "1:1 - ", 1},
     {"what may not have arrived goes again under its number", "at?t",
      "1:1 1:1 ", 1},
-    {"unchanged, though more was counted", "at?aat", "1:1 1:1 ", 1},
+    {"unchanged, though more was counted", "at?aat", "1:1 1:1* ", 1},
     {"which goes under the next", "ataa+t", "1:1 2:2 ", 1},
-    {"only after it has arrived", "ata?t?t+t", "1:1 1:1 1:1 2:1 ", 1},
+    {"only after it has arrived", "ata?t?t+t", "1:1 1:1* 1:1* 2:1 ", 1},
+    {"and nobody is told that it is all", "atat", "1:1 -* ", 1},
     {"what was not sent is as if it had not been taken", "at!aAt", "1:1 2:1 ",
      1},
-    {"but not if it had been before", "at?at!t", "1:1 1:1 1:1 ", 1},
+    {"but not if it had been before", "at?at!t", "1:1 1:1* 1:1* ", 1},
     {"an answer that comes twice is one", "at++t", "1:1 - ", 0},
     {"an answer about what was not asked is none", "a+?t", "1:1 ", 1},
     {"a count is taken back", "aaAt", "1:1 ", 1},
@@ -117,9 +119,10 @@ static void
 take(struct deltas *deltas, char sent[SENT], uint32_t *seq)
 {
     struct script_delta delta;
+    bool more;
 
-    if (!deltas_take(deltas, key_of(1).hash, &delta)) {
-        (void)snprintf(sent + strlen(sent), 4, "- ");
+    if (!deltas_take(deltas, key_of(1).hash, &delta, &more)) {
+        (void)snprintf(sent + strlen(sent), 4, more ? "-* " : "- ");
         return;
     }
     assert_memory_equal(delta.host, host, sizeof(host));
@@ -127,7 +130,11 @@ take(struct deltas *deltas, char sent[SENT], uint32_t *seq)
     say(sent, ":", delta.seq);
     for (size_t i = 0; i < delta.n; i++) {
         assert_int_equal(delta.item[i].limit, 9);
-        say(sent, i + 1 < delta.n ? "," : " ", delta.item[i].n);
+        say(sent,
+            i + 1 < delta.n ? ","
+            : more          ? "* "
+                            : " ",
+            delta.item[i].n);
     }
 }
 
@@ -179,13 +186,14 @@ test_slices(void **state)
 {
     struct deltas *deltas = some(MEMORY);
     struct script_delta delta;
+    bool more;
 
     (void)state;
     count(deltas, 1, 5, 100, 1);
     count(deltas, 1, 5, 101, 2);
     count(deltas, 1, 6, 100, 3);
     count(deltas, 1, 5, 113, 4); /* 100 is out of its view, 101 is not */
-    assert_true(deltas_take(deltas, key_of(1).hash, &delta));
+    assert_true(deltas_take(deltas, key_of(1).hash, &delta, &more));
     assert_int_equal(delta.n, 3);
     assert_int_equal(delta.item[0].slice, 101);
     assert_int_equal(delta.item[1].window, 6);
@@ -199,12 +207,14 @@ test_many_windows(void **state)
 {
     struct deltas *deltas = some(MEMORY);
     struct script_delta delta;
+    bool more;
 
     (void)state;
     for (unsigned i = 0; i < 2 * SCRIPT_DELTAS + 1; i++)
         count(deltas, 1, 100 + i, 1, 1 + i);
     for (unsigned turn = 0; turn < 3; turn++) {
-        assert_true(deltas_take(deltas, key_of(1).hash, &delta));
+        assert_true(deltas_take(deltas, key_of(1).hash, &delta, &more));
+        assert_int_equal(more, turn < 2);
         assert_int_equal(delta.seq, 1 + turn);
         assert_int_equal(delta.n, turn < 2 ? SCRIPT_DELTAS : 1);
         assert_int_equal(delta.item[0].n, 1 + turn * SCRIPT_DELTAS);
@@ -219,12 +229,13 @@ test_saturation(void **state)
 {
     struct deltas *deltas = some(MEMORY);
     struct script_delta delta;
+    bool more;
 
     (void)state;
     count(deltas, 1, 1, 1, UINT32_MAX - 1);
     count(deltas, 1, 1, 1, 5);
     take_back(deltas, 1, 1, 1, 5); /* nobody knows how much it was */
-    assert_true(deltas_take(deltas, key_of(1).hash, &delta));
+    assert_true(deltas_take(deltas, key_of(1).hash, &delta, &more));
     assert_int_equal(delta.item[0].n, UINT32_MAX);
     deltas_destroy(deltas);
 }
@@ -234,6 +245,7 @@ test_no_room(void **state)
 {
     struct deltas *deltas = some(10000);
     struct script_delta delta;
+    bool more;
     unsigned n = 0;
 
     (void)state;
@@ -243,7 +255,7 @@ test_no_room(void **state)
     assert_int_equal(deltas_waiting(deltas), n - 1);
     count(deltas, 0, 1, 1, 1); /* whom it knows, it goes on counting */
     assert_int_equal(deltas_lost(deltas), 1);
-    assert_true(deltas_take(deltas, key_of(0).hash, &delta));
+    assert_true(deltas_take(deltas, key_of(0).hash, &delta, &more));
     assert_int_equal(delta.item[0].n, 2);
     deltas_arrived(deltas, key_of(0).hash, delta.seq);
     count(deltas, 5000, 1, 1, 1); /* and there is room for one more */

@@ -316,11 +316,12 @@ deltas_take_back(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
 
 bool
 deltas_take(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
-            struct script_delta *out)
+            struct script_delta *out, bool *more)
 {
     struct entry *entry;
     bool found;
 
+    *more = false;
     if (deltas->n == 0)
         return false;
     pthread_mutex_lock(&deltas->lock);
@@ -328,6 +329,7 @@ deltas_take(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
     found = entry != NULL && entry->next != NULL;
     if (found)
         take(deltas, entry, out);
+    *more = entry != NULL && entry->n > entry->n_frozen;
     pthread_mutex_unlock(&deltas->lock);
     return found;
 }

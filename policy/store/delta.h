@@ -38,10 +38,11 @@ void deltas_take_back(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
 /*
  * Is there something for HASH to take along?  Then it is frozen and copied to
  * *OUT, at most SCRIPT_DELTAS counts at once.  False: nothing, or it is on its
- * way already.  Cheap when there is nothing at all.
+ * way already.  *MORE: still more waits behind that, so that the store does not
+ * know all that this host has let in.  Cheap when there is nothing at all.
  */
 bool deltas_take(struct deltas *deltas, const uint8_t hash[SITEKEY_HASH],
-                 struct script_delta *out);
+                 struct script_delta *out, bool *more);
 
 /* The same for any subject; HASH is told. */
 bool deltas_next(struct deltas *deltas, uint8_t hash[SITEKEY_HASH],

@@ -93,6 +93,15 @@ hop(struct redis_call *call, enum next next)
     return ++call->hops > REDIS_HOPS ? NEXT_FAIL : next;
 }
 
+/* It leads to no server, or to ever more of them. */
+static enum next
+call_lost(struct redis_call *call, const char *why)
+{
+    node_fail(call->node, why);
+    map_refresh(call->nodes);
+    return NEXT_FAIL;
+}
+
 /* Its node is known: may it be sent there now? */
 static enum next
 call_try(struct redis_call *call)
@@ -121,9 +130,10 @@ call_redirected(struct redis_call *call, const struct reply *reply, bool ask)
         node_fail(call->node, "it is part of a Cluster, and not used as one");
         return NEXT_FAIL;
     }
-    if (hop(call, NEXT_SEND) == NEXT_FAIL ||
-        !slots_read_redirect(reply, &call->node->at, &slot, &at))
-        return NEXT_FAIL;
+    if (hop(call, NEXT_SEND) == NEXT_FAIL)
+        return call_lost(call, "servers send us on to one another");
+    if (!slots_read_redirect(reply, &call->node->at, &slot, &at))
+        return call_lost(call, "it sends us on to no server");
     node = map_find(nodes, &at);
     if (node == NULL)
         return NEXT_FAIL;

@@ -175,6 +175,25 @@ redis_nodes_wait_up(struct redis_nodes *nodes, struct mono deadline)
 }
 
 void
+redis_nodes_blame(struct redis_nodes *nodes, const void *key, size_t key_len,
+                  const struct reply *reply)
+{
+    char words[160] = "an answer of another kind";
+    struct redis_node *node =
+        map_owner(nodes, nodes->where.layout == REDIS_CLUSTER
+                             ? redis_slot(key, key_len)
+                             : 0);
+
+    if (node == NULL)
+        return;
+    if (reply->type == REPLY_ERROR)
+        (void)redis_error_print(reply, words, sizeof(words));
+    (void)atomic_fetch_add(&node->errors, 1);
+    node_fail(node, words);
+    node_unref(node);
+}
+
+void
 redis_nodes_refuse(struct redis_nodes *nodes, const char *why)
 {
     (void)pthread_mutex_lock(&nodes->lock);

@@ -144,6 +144,11 @@ redis_nodes_subscribe(struct redis_nodes *nodes, const char *channel,
                       void (*message)(void *arg, const char *text, size_t len),
                       void (*lost)(void *arg), void *arg);
 
+/* The server that is asked about KEY has answered a script of ours with REPLY,
+ * which is none of its answers: it counts as one that cannot serve. */
+void redis_nodes_blame(struct redis_nodes *nodes, const void *key,
+                       size_t key_len, const struct reply *reply);
+
 /* This store must not be used: every call fails from now on, WHY is the
  * trouble of all nodes. */
 void redis_nodes_refuse(struct redis_nodes *nodes, const char *why);

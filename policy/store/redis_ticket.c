@@ -216,24 +216,31 @@ charge_host(struct store_ticket *t)
     return MS_OK;
 }
 
-/* What waits for a subject goes along. */
-static void
+/*
+ * What waits for a subject goes along.  False: it cannot all go, and so the
+ * store must not be asked: it would let in what it does not know to be over.
+ */
+static bool
 take_deltas(struct store_ticket *t, const struct ticket_call *call)
 {
+    bool all = true, more;
+
     for (size_t i = 0; i < call->charge.n_subjects; i++) {
         struct ticket_part *part = &t->part[call->first_part + i];
         struct script_subject *subject = &t->subject[call->first_part + i];
 
         part->delta = malloc(sizeof(*part->delta));
         if (part->delta == NULL)
-            continue;
-        if (deltas_take(t->r->deltas, subject->hash, part->delta)) {
+            return false;
+        if (deltas_take(t->r->deltas, subject->hash, part->delta, &more)) {
             subject->delta = part->delta;
         } else {
             free(part->delta);
             part->delta = NULL;
         }
+        all = all && !more;
     }
+    return all;
 }
 
 static void
@@ -245,8 +252,8 @@ send_call(struct store_ticket *t, struct ticket_call *call)
     char key[SCRIPT_KEY];
     size_t len;
 
-    if (deltas_waiting(r->deltas) > 0)
-        take_deltas(t, call);
+    if (deltas_waiting(r->deltas) > 0 && !take_deltas(t, call))
+        return;
     call->charge.prefix = r->prefix;
     call->charge.subjects = t->subject + call->first_part;
     call->charge.items = t->item + call->first_item;
@@ -312,14 +319,27 @@ redis_ticket_submit(struct redis *r, const struct charge_item *items, size_t n,
 
 /* ----- answers */
 
+/* Who answers a charge with something else cannot be asked more of them. */
+static void
+blame(const struct store_ticket *t, const struct ticket_call *call,
+      const struct reply *reply)
+{
+    char key[SCRIPT_KEY];
+    size_t len = script_key(t->r->prefix, call->charge.subjects[0].hash, key);
+
+    redis_nodes_blame(t->r->nodes, key, len, reply);
+}
+
 static void
 absorb(struct store_ticket *t, struct ticket_call *call,
        const struct reply *reply)
 {
     struct script_answer answer;
 
-    if (script_read_charge(&call->charge, reply, &answer) != MS_OK)
+    if (script_read_charge(&call->charge, reply, &answer) != MS_OK) {
+        blame(t, call, reply);
         return;
+    }
     call->answered = true;
     call->added = answer.answers.added;
     redis_core_learn_clock(t->r, t->now, answer.clock_ms);

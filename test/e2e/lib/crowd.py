@@ -169,7 +169,7 @@ class Crowd:
         self.stopping = False
         self.loop = asyncio.new_event_loop()
         self.tasks = []
-        self._turn = itertools.count()
+        self._turn, self._start = itertools.count(), itertools.count()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
@@ -179,7 +179,7 @@ class Crowd:
 
     def add(self, behaviour, *arguments):
         async def live():
-            await asyncio.sleep((next(self._turn) % 97) / 97 * self.pause)
+            await asyncio.sleep((next(self._start) % 97) / 97 * self.pause)
             while not self.stopping:
                 try:
                     await behaviour(*arguments)

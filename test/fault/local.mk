@@ -1,0 +1,16 @@
+# Faults of the shared store: a proxy that has them, and their matrix.
+check_PROGRAMS += %reldir%/proxy
+%canon_reldir%_proxy_SOURCES = %reldir%/proxy.c
+%canon_reldir%_proxy_LDADD =
+
+FAULT_TESTS = %reldir%/t_faults.py
+TESTS += $(FAULT_TESTS)
+EXTRA_DIST += $(FAULT_TESTS) %reldir%/matrix.py %reldir%/standin.py
+
+# all rows, some twenty minutes
+faults: check-programs
+	$(PYTHON3) $(srcdir)/test/fault/matrix.py
+
+check-programs: $(check_PROGRAMS) all
+
+.PHONY: faults check-programs
