@@ -9,7 +9,7 @@
 
 #include "milter/now.h"
 #include "milter/open_store.h"
-#include "policy/store/redis_check.h"
+#include "policy/store/redis/check.h"
 
 static struct store_time
 read_now(void *arg)

@@ -17,7 +17,7 @@
 #include "milter/move_run.h"
 #include "milter/service.h"
 #include "policy/config.h"
-#include "policy/store/redis_tls.h"
+#include "policy/store/redis/tls.h"
 #include "policy/store/sitekey.h"
 
 static const char usage_text[] =

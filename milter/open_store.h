@@ -9,7 +9,7 @@
 
 #include "policy/config.h"
 #include "policy/err.h"
-#include "policy/store/redis_nodes.h"
+#include "policy/store/redis/nodes.h"
 #include "policy/store/sitekey.h"
 #include "policy/store/sqlite.h"
 #include "policy/store/store.h"

@@ -41,7 +41,7 @@ struct charge_item {
                        then against the rate stored beside its standing */
     bool host;      /* scope = host: never leaves this machine */
     bool early; /* a look that the message will ask again before it is let in */
-    bool returned;  /* a note that is given back if the step is refused */
+    bool returned; /* a note that is given back if the step is refused */
     enum charge_fallback fallback;
     /* Of a shared store to the store in this host that shadows it; else 0: */
     uint16_t hosts; /* compare with one host's share of LIMIT among so many */
@@ -67,27 +67,27 @@ struct proof {
 
 /* Proof of what was added, for a refund. */
 struct receipt {
-    uint8_t key[16];  /* of the subject, as the store made it */
-    uint64_t epoch;   /* of the record: new at creation, reset and import */
+    uint8_t key[16]; /* of the subject, as the store made it */
+    uint64_t epoch;  /* of the record: new at creation, reset and import */
     uint64_t window;
     uint32_t span_s;
     uint32_t slice;
-    uint32_t n; /* 0: nothing was added */
+    uint32_t n;          /* 0: nothing was added */
     struct proof shared; /* the fields above are this host's then */
 };
 
 struct charge_answer {
-    bool over;           /* it refuses, or, if noted, is beyond its limit */
-    bool unknown;        /* it could not be found out: FALLBACK_TEMPFAIL */
-    uint64_t used;       /* count with this attempt */
-    uint64_t room_ms;    /* until N would fit; UINT64_MAX: never */
+    bool over;              /* it refuses, or, if noted, is beyond its limit */
+    bool unknown;           /* it could not be found out: FALLBACK_TEMPFAIL */
+    uint64_t used;          /* count with this attempt */
+    uint64_t room_ms;       /* until N would fit; UINT64_MAX: never */
     enum standing standing; /* of the item's subject */
     struct receipt receipt; /* n = 0 unless added */
 };
 
 /* The answers to one step, in the order of its items. */
 struct charge_answers {
-    bool added; /* every item that is neither look nor a refusing trial */
+    bool added;    /* every item that is neither look nor a refusing trial */
     bool degraded; /* the shared store was away: this host has decided */
     bool waited;   /* for a round trip to another process */
     size_t n;

@@ -46,16 +46,16 @@ struct policy {
     struct subject subjects[CHARGE_SUBJECTS];
     size_t n_subjects;
 
-    struct verdict verdict; /* when policy_answer() returned true */
+    struct verdict verdict;             /* when policy_answer() returned true */
     struct verdict would[POLICY_WOULD]; /* trials that would have refused */
     size_t n_would;
     struct policy_warning warning[POLICY_WOULD];
     size_t n_warnings;
-    bool external;  /* STAGE_RCPT: the recipient is outside `domains` */
-    bool ordinary;  /* ... and was counted by limits */
-    bool unlisted;  /* ... the MTA takes it for its own, `domains` does not */
-    bool hold;      /* the message is to be held at its end: keep a copy of
-                       `verdict` for facts.held */
+    bool external; /* STAGE_RCPT: the recipient is outside `domains` */
+    bool ordinary; /* ... and was counted by limits */
+    bool unlisted; /* ... the MTA takes it for its own, `domains` does not */
+    bool hold;     /* the message is to be held at its end: keep a copy of
+                      `verdict` for facts.held */
     struct address recipient; /* STAGE_RCPT: as parsed */
 
     /* The engine's own from here on. */

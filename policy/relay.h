@@ -32,8 +32,7 @@ enum relay_place relay_place(const struct config *config,
                              const struct address *rcpt);
 
 /* May SCENE send to PLACE (ours or external)?  Pure. */
-enum relay_ruling relay_rule(const struct scene *scene,
-                             enum relay_place place);
+enum relay_ruling relay_rule(const struct scene *scene, enum relay_place place);
 
 /* Is RCPT, which is ours, postmaster or abuse? */
 bool relay_is_desk(const struct address *rcpt);

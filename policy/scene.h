@@ -42,17 +42,17 @@ struct facts {
 
     const char *recipient;   /* argv[0] of RCPT, at RCPT */
     const char *rcpt_mailer; /* {rcpt_mailer}: never authorizes, see below */
-    bool refused;          /* the MTA itself refused it */
-    bool unknown;          /* ... with 5.1.x */
+    bool refused;            /* the MTA itself refused it */
+    bool unknown;            /* ... with 5.1.x */
 
     /* The message as accepted so far. */
     uint32_t recipients, external, bad; /* accepted; of them outside; refused
                                            as unknown */
-    uint32_t ordinary; /* accepted recipients that limits counted */
-    bool counted;      /* `messages` has been charged */
+    uint32_t ordinary;          /* accepted recipients that limits counted */
+    bool counted;               /* `messages` has been charged */
     const struct verdict *held; /* a copy of the verdict with which the
                                    engine set `hold`; NULL: none */
-    uint64_t bytes;    /* at end of message: octets, headers included */
+    uint64_t bytes; /* at end of message: octets, headers included */
 };
 
 struct scene {
@@ -66,14 +66,14 @@ struct scene {
     enum auth_rule auth;
     enum tls_rule tls;
     bool tls_on;
-    bool own;                     /* a login or one of the own networks: is
-                                     told numbers */
-    bool has_login;               /* offered, whether taken or not */
-    char user[ADDRESS_TEXT];      /* canonical; "" without */
-    const char *sender_said;      /* as it came; borrowed from the facts;
-                                     NULL before MAIL */
+    bool own;                /* a login or one of the own networks: is
+                                told numbers */
+    bool has_login;          /* offered, whether taken or not */
+    char user[ADDRESS_TEXT]; /* canonical; "" without */
+    const char *sender_said; /* as it came; borrowed from the facts;
+                                NULL before MAIL */
     struct address sender_parsed;
-    char sender[ADDRESS_TEXT];    /* canonical; "" for <> */
+    char sender[ADDRESS_TEXT]; /* canonical; "" for <> */
 };
 
 /* What FACTS mean under CONFIG.  Pure. */

@@ -58,7 +58,8 @@ bool subject_make_pair(enum subject_kind kind1, const char *text1,
 char *subject_print(const struct subject *subject, char buf[SUBJECT_TEXT]);
 
 /*
- * The reverse of subject_print() for one part: "user:ann@example.org".  MS_INVALID.
+ * The reverse of subject_print() for one part: "user:ann@example.org".
+ * MS_INVALID.
  */
 enum ms_err subject_parse(const char *text, struct subject *out,
                           struct why *why);

@@ -36,8 +36,8 @@ struct verdict {
     /* Of a limit: what was counted. */
     const struct limit *limit; /* borrowed from the configuration; or NULL */
     struct rate rate;
-    uint64_t used;     /* with this attempt */
-    uint64_t retry_s;  /* until room returns; UINT64_MAX: never as it is */
+    uint64_t used;          /* with this attempt */
+    uint64_t retry_s;       /* until room returns; UINT64_MAX: never as it is */
     struct subject subject; /* kind SUBJECT_KINDS: none */
 };
 

@@ -17,9 +17,10 @@ enum {
     WINDOW_BYTES = 56
 };
 
-/* By value, 56 bytes: also the stored form, in the byte order of window_pack. */
+/* By value, 56 bytes: also the stored form, in the byte order of window_pack.
+ */
 struct window {
-    uint32_t slice; /* number of the newest slice */
+    uint32_t slice;                /* number of the newest slice */
     uint32_t count[WINDOW_SLICES]; /* by slice number modulo 13; saturating */
 };
 

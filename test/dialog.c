@@ -12,8 +12,8 @@
 #include <syslog.h>
 
 #include "milter/callbacks.h"
-#include "milter/step.h"
 #include "milter/now.h"
+#include "milter/step.h"
 #include "policy/store/memory.h"
 
 enum { LOG_ROOM = 1 << 20 };

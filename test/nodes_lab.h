@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "policy/store/redis_nodes.h"
+#include "policy/store/redis/nodes.h"
 #include "test/redis_farm.h"
 
 enum { RECOVERY_MS = 2000, LAB_TEXT = 512 };

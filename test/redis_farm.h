@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "policy/store/redis_nodes.h"
+#include "policy/store/redis/nodes.h"
 
 struct farm;
 

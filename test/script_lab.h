@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "policy/store/redis_script.h"
+#include "policy/store/redis/script.h"
 #include "test/redis_farm.h"
 
 #define LAB_PREFIX "t"

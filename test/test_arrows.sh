@@ -30,16 +30,16 @@ none 'only SQLite is known to policy/store, and in one file' \
     '#include *<sqlite3' $pure $(echo $store | tr ' ' '\n' |
         grep -v 'statefile')
 none 'hiredis is known to the codec only' '#include *<hiredis' \
-    $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis_codec\.c')
+    $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis/codec\.c')
 none 'OpenSSL is known to the TLS streams only' '#include *<openssl' \
-    $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis_tls\.c')
+    $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis/tls\.c')
 none 'JSON is read by one file, which reads what was exported' \
     '#include *<jansson' \
     $(echo $code | tr ' ' '\n' | grep -v 'milter/move_line\.c')
 none 'what makes up the shared store is its own affair' \
-    '#include *"policy/store/redis_(core|ticket|settle|record|keeper|drain|standing|known)\.h' \
+    '#include *"policy/store/redis/(core|ticket|settle|record|keeper|drain|standing|known)\.h' \
     $(echo $code | tr ' ' '\n' |
-        grep -vE 'store/redis(_(core|ticket|settle|record|keeper|drain|standing|known))?\.[ch]$')
+        grep -vE 'store/redis(/(core|ticket|settle|record|keeper|drain|standing|known))?\.[ch]$')
 none 'policy/ reads no clock' \
     '\<(time|clock_gettime|gettimeofday|localtime|ctime)\(' $pure $store
 none 'policy/ writes no log and never exits' \

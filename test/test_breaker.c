@@ -4,7 +4,7 @@
  */
 #include <config.h>
 
-#include "policy/store/breaker.h"
+#include "policy/store/redis/breaker.h"
 
 #include "test/unit.h"
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/store/delta.h"
+#include "policy/store/redis/delta.h"
 #include "test/unit.h"
 
 enum { MEMORY = 1 << 20 };
@@ -130,11 +130,7 @@ take(struct deltas *deltas, char sent[SENT], uint32_t *seq)
     say(sent, ":", delta.seq);
     for (size_t i = 0; i < delta.n; i++) {
         assert_int_equal(delta.item[i].limit, 9);
-        say(sent,
-            i + 1 < delta.n ? ","
-            : more          ? "* "
-                            : " ",
-            delta.item[i].n);
+        say(sent, i + 1 < delta.n ? "," : more ? "* " : " ", delta.item[i].n);
     }
 }
 

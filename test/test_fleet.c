@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy/store/fleet.h"
+#include "policy/store/redis/fleet.h"
 #include "test/unit.h"
 
 enum { HEARD = 8, MINUTE_MS = 60000 };

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/store/redis_script.h"
+#include "policy/store/redis/script.h"
 #include "test/redis_lab.h"
 #include "test/unit.h"
 

@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_check.h"
+#include "policy/store/redis/check.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_codec.h"
+#include "policy/store/redis/codec.h"
 
 #include <malloc.h>
 #include <stdio.h>

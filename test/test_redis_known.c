@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/store/redis_known.h"
+#include "policy/store/redis/known.h"
 #include "test/unit.h"
 
 struct key {

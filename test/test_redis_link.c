@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_link.h"
+#include "policy/store/redis/link.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_nodes.h"
+#include "policy/store/redis/nodes.h"
 
 #include <signal.h>
 #include <stdatomic.h>

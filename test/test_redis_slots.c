@@ -5,13 +5,13 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_slots.h"
+#include "policy/store/redis/slots.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/store/redis_error.h"
+#include "policy/store/redis/error.h"
 #include "test/unit.h"
 
 /* What the server sent as BYTES. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * policy/store/redis.c - the store that a fleet shares, put together: steps in
- * redis_ticket.c and redis_settle.c, records in redis_record.c, what is done
- * beside them in redis_keeper.c.
+ * redis/ticket.c and redis/settle.c, records in redis/record.c, what is done
+ * beside them in redis/keeper.c.
  */
 #include <config.h>
 
@@ -14,12 +14,12 @@
 
 #include <sodium.h>
 
-#include "policy/store/redis_core.h"
-#include "policy/store/redis_drain.h"
-#include "policy/store/redis_keeper.h"
-#include "policy/store/redis_record.h"
-#include "policy/store/redis_settle.h"
-#include "policy/store/redis_ticket.h"
+#include "policy/store/redis/core.h"
+#include "policy/store/redis/drain.h"
+#include "policy/store/redis/keeper.h"
+#include "policy/store/redis/record.h"
+#include "policy/store/redis/settle.h"
+#include "policy/store/redis/ticket.h"
 
 enum {
     LAST_DELTAS_MS = 500, /* for counts that wait, at the end */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "policy/store/redis_nodes.h"
+#include "policy/store/redis/nodes.h"
 #include "policy/store/sitekey.h"
 #include "policy/store/sqlite.h"
 #include "policy/store/store.h"

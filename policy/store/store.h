@@ -58,9 +58,9 @@ enum { STORE_NODES = 64, STORE_NODE_NAME = 128, STORE_TROUBLE = 256 };
 
 /* One server of a shared store. */
 struct store_node {
-    char name[STORE_NODE_NAME]; /* "192.0.2.1:6379", "unix:/run/redis.sock" */
-    bool up;                    /* decisions are asked of it */
-    struct mono since;          /* it is up, or is not */
+    char name[STORE_NODE_NAME];  /* "192.0.2.1:6379", "unix:/run/redis.sock" */
+    bool up;                     /* decisions are asked of it */
+    struct mono since;           /* it is up, or is not */
     char trouble[STORE_TROUBLE]; /* why it is not; "" if it is */
     uint64_t commands;           /* sent to it */
     uint64_t errors;             /* of them without a good reply */
@@ -81,19 +81,19 @@ struct store_shared {
     struct store_node node[STORE_NODES];
     size_t n_hosts;
     struct store_host host[STORE_NODES];
-    bool degraded;           /* some node is not up */
-    struct mono since;       /* the first that is not */
-    unsigned hosts;          /* that limits are shared among meanwhile */
-    uint64_t commands;       /* sent */
-    uint64_t waits;          /* collects that had to wait for a reply */
-    uint64_t redirects;      /* MOVED and ASK that were followed */
-    uint64_t scripts;        /* loaded, after the first time */
-    uint64_t local;          /* decisions made without it, since the start */
-    uint64_t local_now;      /* the same since it went away */
-    uint64_t deltas;         /* subjects with counts that wait to be added */
-    uint64_t denials;        /* refusals remembered for a few seconds */
-    uint64_t denials_used;   /* answered from them */
-    bool foreign;            /* another site's key: refused */
+    bool degraded;         /* some node is not up */
+    struct mono since;     /* the first that is not */
+    unsigned hosts;        /* that limits are shared among meanwhile */
+    uint64_t commands;     /* sent */
+    uint64_t waits;        /* collects that had to wait for a reply */
+    uint64_t redirects;    /* MOVED and ASK that were followed */
+    uint64_t scripts;      /* loaded, after the first time */
+    uint64_t local;        /* decisions made without it, since the start */
+    uint64_t local_now;    /* the same since it went away */
+    uint64_t deltas;       /* subjects with counts that wait to be added */
+    uint64_t denials;      /* refusals remembered for a few seconds */
+    uint64_t denials_used; /* answered from them */
+    bool foreign;          /* another site's key: refused */
 };
 
 /* For an operator and the metrics. */

@@ -5,7 +5,7 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_codec.h"
+#include "policy/store/redis/codec.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_script.h"
+#include "policy/store/redis/script.h"
 
 #include <string.h>
 

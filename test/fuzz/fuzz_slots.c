@@ -5,8 +5,8 @@
  */
 #include <config.h>
 
-#include "policy/store/redis_error.h"
-#include "policy/store/redis_slots.h"
+#include "policy/store/redis/error.h"
+#include "policy/store/redis/slots.h"
 
 #include <string.h>
 
