@@ -162,3 +162,10 @@ EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %re
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
 include %D%/fault/local.mk
+
+# for test/check, which plays the ones side by side and the others in turn
+list-side-by-side:
+	@echo $(filter-out $(E2E_TESTS) $(FAULT_TESTS),$(TESTS))
+list-in-turn:
+	@echo $(E2E_TESTS) $(FAULT_TESTS)
+.PHONY: list-side-by-side list-in-turn
