@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -43,14 +42,6 @@ def extra():
 class Host(redis.Host):
     def __init__(self, layout, key=None):
         super().__init__(layout, extra(), 'hosts = 3', key=key, base=BASE)
-
-    def figures(self):
-        """What SIGUSR2 has the log tell: NAME=NUMBER."""
-        seen = len(self.log())
-        self.process.send_signal(signal.SIGUSR2)
-        place.until(lambda: 'waits=' in self.log()[seen:], 'the state in the log')
-        time.sleep(0.05)
-        return {k: int(v) for k, v in re.findall(r'\b(\w+)=(\d+)\b', self.log()[seen:])}
 
 
 class Fleet:

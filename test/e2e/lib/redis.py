@@ -8,11 +8,13 @@ proxy's ports.
 """
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import daemon
 import place
@@ -566,6 +568,18 @@ class Host(daemon.Mortsafe):
     def local(self):
         """Decisions made without the store."""
         return [d for d in self.decisions() if d.store == 'local']
+
+    def figures(self):
+        """What SIGUSR2 has the log tell: NAME=NUMBER."""
+        seen = len(self.log())
+        self.process.send_signal(signal.SIGUSR2)
+        place.until(lambda: 'waits=' in self.log()[seen:], 'the state in the log')
+        time.sleep(0.05)
+        return {k: int(v) for k, v in re.findall(r'\b(\w+)=(\d+)\b', self.log()[seen:])}
+
+    def settled(self):
+        """Wait until what it has counted alone is in the store."""
+        place.until(lambda: self.figures()['deltas'] == 0, 'counts to be added', 20)
 
     def normal(self, send, seconds=20):
         """Wait until it decides in the store; SEND() has it decide once."""
