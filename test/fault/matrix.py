@@ -27,6 +27,7 @@ A row is red, and the program's status 1, when it is beyond its bound.  What is 
 """
 import argparse
 import collections
+import itertools
 import json
 import os
 import re
@@ -230,7 +231,7 @@ def ask_for_failover(w):
 def move_slots(w):
     """The slots of all subjects go from the first master to the second, one by one."""
     source, target = w.masters[:2]
-    slots = sorted({source('CLUSTER', 'KEYSLOT', k) for k in source.keys(redis.PREFIX + ':*')})
+    slots = sorted({source('CLUSTER', 'KEYSLOT', k) for k in source.keys(w.layout.prefix + ':*')})
     w.to_move = slots
 
     def some():
@@ -465,6 +466,7 @@ class StandIn:
     status = daemon.Mortsafe.status
 
 
+rows_begun = itertools.count(2)
 leaving = []  # (row's name, daemon) that was told to stop
 
 
@@ -564,6 +566,12 @@ class World:
                 return
             time.sleep(0.05 if self.until_cure else 0.2)
         self.check(not self.until_cure, 'the fault did not come to its end')
+
+    def told_of(self, user):
+        """The first refusals of USER in each log."""
+        return [line for one in self.daemons if not self.standin
+                for line in [l for l in one.log().splitlines()
+                             if user in l and 'action=continue' not in l][:2]]
 
     def measure_before(self):
         for one in self.daemons:
@@ -724,6 +732,8 @@ def heal(layout):
     place.until(layout.agreed, 'the servers to agree', 60)
     layout.patience(60000)
     layout.flush()
+    # A daemon of the last row that is still on its way out brings what it has counted.
+    layout.prefix = redis.PREFIX + str(next(rows_begun))
 
 
 class Servers:
@@ -766,6 +776,7 @@ def run_row(row, layout, load, standin=None, quick=False):
     if world.red:
         result['red'] = world.red
         result['log'] = getattr(world, 'lines', [])[:12]
+        result['greedy'] = world.told_of(GREEDY)
     for one in world.daemons:
         if not standin and not os.environ.get('MORTSAFE_E2E_KEEP'):
             if (result['fault'], one) not in leaving:

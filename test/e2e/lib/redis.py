@@ -148,7 +148,8 @@ class Server:
                       'repl-diskless-sync-delay 0', 'repl-ping-replica-period 1',
                       'auto-aof-rewrite-percentage 0',
                       'user %s on >%s %s' % (USER, PASSWORD, rights())]
-            if proxied:
+            if proxied:  # the matrix has a prefix for each row
+                lines[-1] += ' ~{0}*:* &{0}*:*'.format(PREFIX)
                 lines += ['replica-announce-ip 127.0.0.1',
                           'replica-announce-port %d' % self.public]
         if kind == 'cluster':
@@ -311,6 +312,7 @@ class Layout:
     def __init__(self, proxied=False):
         self.servers, self.sentinels = [], []
         self.proxy = None
+        self.prefix = PREFIX
         self.make(proxied)
 
     def start(self):
@@ -348,10 +350,10 @@ class Layout:
         if not os.path.isdir(folder):
             os.mkdir(folder, 0o700)
             shutil.chown(folder, daemon.USER)
-        return ('store { type = redis\n %s\n password_file = %s\n path = %s\n %s }\n'
-                'privacy { key_file = %s }\n'
-                % (where or self.where(), secret('password', PASSWORD + '\n'), folder, more,
-                   key or site_key()))
+        return ('store { type = redis\n %s\n prefix = %s\n password_file = %s\n path = %s\n'
+                ' %s }\nprivacy { key_file = %s }\n'
+                % (where or self.where(), self.prefix, secret('password', PASSWORD + '\n'),
+                   folder, more, key or site_key()))
 
     def stop(self):
         for server in self.sentinels + self.servers:
@@ -361,7 +363,7 @@ class Layout:
             _kill(self.proxy.process)
 
     def keys(self):
-        return [(m, k) for m in self.masters() for k in m.keys(PREFIX + ':*')]
+        return [(m, k) for m in self.masters() for k in m.keys(self.prefix + ':*')]
 
     def flush(self):
         for master in self.masters():
@@ -561,9 +563,10 @@ class Host(daemon.Mortsafe):
         return self.log().count(' started') > self.starts
 
     def told(self, word=''):
-        """Lines of the log with WORD that are no decisions."""
+        """Lines of the log with WORD that are no decisions, and that nobody asked for."""
         return [line for line in self.log().splitlines()
-                if word in line and line and not daemon.LINE.search(line)]
+                if word in line and line and not daemon.LINE.search(line)
+                and not re.match(r'(store|counts): \w+=', line)]
 
     def local(self):
         """Decisions made without the store."""
