@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <syslog.h>
 
 #include "milter/now.h"
 #include "milter/open_store.h"
@@ -27,6 +28,27 @@ print_result(void *arg, enum check_result result, const char *line)
     (void)arg;
     (void)printf("%-4s  %s\n", words[result], line);
     (void)fflush(stdout); /* what comes next may take seconds */
+}
+
+/* What is well need not be told. */
+static void
+log_result(void *arg, enum check_result result, const char *line)
+{
+    if (result != CHECK_OK)
+        journal_say(arg, result == CHECK_WARN ? LOG_WARNING : LOG_ERR,
+                    "store: %s", line);
+}
+
+void
+connect_look(const struct config *config, const struct sitekey *key,
+             struct journal *journal)
+{
+    const struct store_clock clock = {.now = read_now};
+    struct redis_where where;
+
+    open_store_where(config, &where);
+    (void)redis_check(&where, config->store.prefix, key, clock, log_result,
+                      journal);
 }
 
 int

@@ -20,6 +20,7 @@
 
 #include "milter/callbacks.h"
 #include "milter/compat.h"
+#include "milter/connect.h"
 #include "milter/daemon.h"
 #include "milter/detach.h"
 #include "milter/journal.h"
@@ -41,6 +42,7 @@ enum {
     STUCK_MS = 10000,  /* a callback that takes longer is stuck */
     STATUS_MS = 10000, /* between two STATUS= lines */
     FIRST_MS = 1000,   /* that the start gives to a shared store, at most */
+    LOOK_MS = 500,     /* between two looks whether it has come later */
     WAKE_MS = 50,      /* between two of libmilter's listener */
     BACKLOG_MAX = 1024
 };
@@ -63,8 +65,8 @@ struct service {
     _Atomic(struct store *) denials; /* above a shared store; NULL: none */
     struct daemon *daemon;
     struct notify notify;
-    pthread_t keeper, signaller;
-    bool has_keeper, has_signaller;
+    pthread_t keeper, signaller, looker;
+    bool has_keeper, has_signaller, has_looker;
     enum store_type type;  /* of the store, whatever a reload reads */
     _Atomic bool stopping; /* libmilter is to end */
     _Atomic bool ending;   /* our threads are */
@@ -576,6 +578,26 @@ signaller(void *arg)
     }
 }
 
+/* Once a shared store is there: is it fit for use? */
+static void *
+look(void *arg)
+{
+    struct service *service = arg;
+    struct store *store = store_denials_below(atomic_load(&service->denials));
+    const struct config *config = daemon_config_get(service->daemon);
+    bool up = false;
+
+    while (!up && !atomic_load(&service->ending)) {
+        struct mono until = {now_read().mono.ms + LOOK_MS};
+
+        up = store_redis_wait_up(store, until);
+    }
+    if (up)
+        connect_look(config, service->opened.key, service->journal);
+    daemon_config_put(service->daemon, config);
+    return NULL;
+}
+
 static int
 start_threads(struct service *service)
 {
@@ -585,6 +607,10 @@ start_threads(struct service *service)
         if (pthread_create(&service->signaller, NULL, signaller, service) ==
             0) {
             service->has_signaller = true;
+            /* without a third, nothing is lost but advice */
+            if (atomic_load(&service->denials) != NULL)
+                service->has_looker =
+                    pthread_create(&service->looker, NULL, look, service) == 0;
             return EX_OK;
         }
     }
@@ -623,6 +649,8 @@ static void
 end_threads(struct service *service)
 {
     atomic_store(&service->ending, true);
+    if (service->has_looker)
+        (void)pthread_join(service->looker, NULL);
     if (service->has_signaller) {
         (void)pthread_kill(service->signaller, SIGUSR1);
         (void)pthread_join(service->signaller, NULL);

@@ -259,6 +259,14 @@ def looked_at():
     for name, value in (('maxmemory', '100mb'), ('maxmemory-policy', 'allkeys-lru')):
         server('CONFIG', 'SET', name, value)
     done = look()
+    server('ACL', 'SETUSER', redis.USER, '-zadd')
+    late = Host(fleet.layout).start()
+    place.until(lambda: late.told('+zadd'), 'the log to name the right', 10)
+    ok(late.told('allkeys-lru'), 'the daemon looks, too, and tells what is wrong',
+       log=late.told('store:'))
+    ok(not late.told('is a master'), 'and only that', log=late.told('store:'))
+    late.end()
+    server('ACL', 'SETUSER', redis.USER, '+zadd')
     for name, value in (('maxmemory', 0), ('maxmemory-policy', 'noeviction')):
         server('CONFIG', 'SET', name, value)
     ok(re.search(r'^warn .*allkeys-lru', done.stdout, re.M), 'eviction is warned of',
