@@ -201,9 +201,10 @@ def test_move():
         shared = config(kind.name + '.conf', layout.settings(place.path(kind.name)))
         for server in layout.servers:
             server('ACL', 'SETUSER', redis.USER, '~other:*', '&other:*')
-        other = config(kind.name + '2.conf',
-                       layout.settings(place.path(kind.name), 'prefix = other')
-                       .replace(redis.site_key(), redis.site_key('other.key')))
+        layout.prefix = 'other'
+        other = config(kind.name + '2.conf', layout.settings(
+            place.path(kind.name), key=redis.site_key('other.key')))
+        layout.prefix = redis.PREFIX
         round_trip('to ' + kind.name, embedded('from-' + kind.name), shared, 500)
         layout.flush()
         round_trip('from ' + kind.name, shared, embedded('to-' + kind.name), 500)
