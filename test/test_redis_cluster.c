@@ -16,7 +16,7 @@
 #include "test/nodes_lab.h"
 #include "test/unit.h"
 
-enum { KEYS = 1000, CALLERS = 3, OF_A_SLOT = 20, FAILOVER_MS = 10000 };
+enum { KEYS = 1000, CALLERS = 3, OF_A_SLOT = 20, FAILOVER_MS = 30000 };
 
 static void
 all_servers(struct lab *lab, const char *command)
