@@ -166,6 +166,7 @@ def start_endless_script(w):
 def end_endless_script(w):
     for server, link in zip(w.masters, w.busy):
         server('SCRIPT', 'KILL')
+        link.read()  # its own end: until then the server answers BUSY
         link.close()
 
 
