@@ -17,7 +17,13 @@
 #include "policy/store/store.h"
 #include "policy/verdict.h"
 
+struct acts;
+struct clerk;
 struct daemon;
+struct history;
+struct metrics;
+struct pictures;
+struct top;
 
 /* Receipts of one message: a block on the heap that grows, and then travels
  * whole, so that giving it back needs no memory. */
@@ -67,6 +73,18 @@ void daemon_retire(struct daemon *daemon);
  * fine. */
 void daemon_destroy(struct daemon *daemon);
 
+/* Who hears what is decided and counted, for those that ask later.  All
+ * borrowed; NULL: nobody.  Set once, before the first callback. */
+struct daemon_ears {
+    struct clerk *clerk;
+    struct metrics *metrics;
+    struct history *history;
+    struct pictures *pictures;
+    struct top *top;
+};
+void daemon_set_ears(struct daemon *daemon, const struct daemon_ears *ears);
+const struct daemon_ears *daemon_ears(const struct daemon *daemon);
+
 struct store *daemon_store(struct daemon *daemon);
 struct journal *daemon_journal(struct daemon *daemon);
 struct crowd *daemon_crowd(struct daemon *daemon);
@@ -78,6 +96,12 @@ void daemon_config_put(struct daemon *daemon, const struct config *config);
 
 /* From now on CONFIG (moved) is what daemon_config_get() gives. */
 void daemon_config_swap(struct daemon *daemon, struct config *config);
+
+/* The same of what operators have set beside it (policy/acts.h): a reference,
+ * which acts_put() gives back, or NULL; from now on ACTS (moved, NULL is
+ * fine). */
+struct acts *daemon_acts_get(struct daemon *daemon);
+void daemon_acts_swap(struct daemon *daemon, struct acts *acts);
 
 /*
  * A callback begins, and ends.  False: the daemon is closed, so the callback

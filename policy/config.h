@@ -57,6 +57,14 @@ enum session_kind {
     KIND_LOCAL = 8 /* mail that does not come by SMTP */
 };
 
+/* What a group may do over the API, as bits.  ALL includes the others. */
+enum api_right {
+    API_READ = 1,    /* look at anything */
+    API_RESET = 2,   /* empty counts */
+    API_RELEASE = 4, /* exempt, raise; let out of quarantine */
+    API_ALL = 8      /* all there is: mode, reload, forget, export, audit */
+};
+
 enum { CONFIG_SERVERS = 16 }; /* of one store that can be named */
 
 /* Where something was written; FILE is NULL for a built-in. */
@@ -162,6 +170,13 @@ struct reply_text {
     struct origin origin;
 };
 
+/* `group NAME { may = ... }` of the API. */
+struct api_group {
+    char *name;   /* of a group of this machine */
+    unsigned may; /* bits of enum api_right */
+    struct origin origin;
+};
+
 struct config {
     unsigned refs; /* guarded by whoever shares the snapshot */
     enum mode mode;
@@ -222,9 +237,21 @@ struct config {
         unsigned hosts; /* in the fleet, while none are known */
     } store;
     struct {
-        char *key_file;   /* NULL: none */
-        uint64_t state_s; /* that the detector's state is kept */
+        char *key_file;       /* NULL: none */
+        uint64_t state_s;     /* that the detector's state is kept */
+        uint64_t decisions_s; /* that decisions are kept; 0: they are not */
     } privacy;
+    struct {
+        char *socket; /* path; "": none */
+        struct api_group **groups;
+        size_t n_groups;
+    } api;
+    struct {
+        char *listen; /* "inet:8896@127.0.0.1"; NULL: nothing by TCP */
+        char **hosts; /* names by which it may be called, beside loopback's */
+        size_t n_hosts;
+        bool names; /* show them; else pseudonyms */
+    } status;
     struct {
         enum log_to to;
         enum log_format format;

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += %reldir%/libpolicy.la
 %canon_reldir%_libpolicy_la_LIBADD = $(SODIUM_LIBS) $(IDN2_LIBS)
 %canon_reldir%_libpolicy_la_SOURCES = \
+	%reldir%/acts.c %reldir%/acts.h \
 	%reldir%/address.c %reldir%/address.h \
 	%reldir%/arena.c %reldir%/arena.h \
 	%reldir%/charge.h \
@@ -24,6 +25,7 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/domains.c %reldir%/domains.h \
 	%reldir%/endpoint.c %reldir%/endpoint.h \
 	%reldir%/err.c %reldir%/err.h \
+	%reldir%/explain.c %reldir%/explain.h \
 	%reldir%/guess.c %reldir%/guess.h \
 	%reldir%/lexer.c %reldir%/lexer.h \
 	%reldir%/limit.c %reldir%/limit.h \

@@ -15,6 +15,7 @@
 #include "policy/config.h"
 #include "policy/prefix.h"
 
+struct acts;
 struct verdict;
 
 /* How the listener became known, for the log. */
@@ -30,6 +31,7 @@ enum listener_by {
  * borrowed; NULL and "" both mean "not said". */
 struct facts {
     struct wall now;
+    const struct acts *acts;       /* borrowed; NULL: none */
     const struct sockaddr *client; /* NULL: unknown, AF_UNIX, no CONNECT */
     bool client_stdin;             /* Sendmail's {client_addr} = 0 */
     const char *daemon_name, *daemon_port, *daemon_flags, *daemon_addr;
@@ -57,7 +59,8 @@ struct facts {
 
 struct scene {
     struct wall now;
-    struct prefix client; /* host; family 0 unknown */
+    const struct acts *acts; /* as in the facts */
+    struct prefix client;    /* host; family 0 unknown */
     const struct listener *listener;
     enum listener_by by;
     const struct network *network; /* NULL: none */

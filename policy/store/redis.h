@@ -31,6 +31,8 @@ struct redis_needs {
     void (*describe)(void *arg, struct store_host *out);
     /* A subject of KEY has changed elsewhere; NULL: any may have. */
     void (*changed)(void *arg, const uint8_t *key);
+    /* Something on the board has changed elsewhere, or may have; NULL. */
+    void (*board)(void *arg);
     void *arg;
     bool handed_clock; /* tests: count by the times of requests */
     uint8_t form;      /* tests: that we read and write; 0: SCRIPT_FORM */
@@ -50,5 +52,52 @@ bool store_redis_wait_up(struct store *store, struct mono deadline);
 
 /* Send what waits now: tests need not wait for the clock. */
 void store_redis_beat(struct store *store);
+
+/*
+ * ----- the board: what hosts tell one another beside counts
+ *
+ * Blobs under names, sealed with the site's key, the names hashed with it, so
+ * that the servers learn neither.  A name holds either fields or a list.  All
+ * wait for the reply, until the store's deadline: never from a callback.
+ * MS_UNAVAIL, MS_TIMEOUT (the outcome is unknown), MS_NOMEM, MS_INVALID (a blob
+ * over BOARD_BLOB, a name over BOARD_NAME).
+ */
+enum { BOARD_NAME = 600, BOARD_BLOB = 16384, BOARD_FIELDS = 10000 };
+
+struct board_blob {
+    const char *field; /* of a list: "" */
+    const uint8_t *bytes;
+    size_t len;
+};
+
+/* Set FIELD (at most 64 bytes, told to the servers as it is) of NAME; the whole
+ * of NAME is kept KEEP_S seconds from now (0: for ever).  Other hosts are told
+ * on the channel if TELL. */
+enum ms_err store_board_put(struct store *store, const char *name,
+                            const struct board_blob *blob, uint32_t keep_s,
+                            bool tell);
+/* Remove FIELD of NAME; the others are told. */
+enum ms_err store_board_remove(struct store *store, const char *name,
+                               const char *field);
+/* Call EACH for each field of NAME until it returns false; what was not sealed
+ * with our key is left out. */
+enum ms_err store_board_fields(struct store *store, const char *name,
+                               bool (*each)(void *arg,
+                                            const struct board_blob *blob),
+                               void *arg);
+
+/* Put BLOB in front of the list NAME, of which the newest MOST stay, KEEP_S
+ * seconds from now. */
+enum ms_err store_board_add(struct store *store, const char *name,
+                            const struct board_blob *blob, unsigned most,
+                            uint32_t keep_s);
+/* Call EACH for each of the list, the newest first. */
+enum ms_err store_board_list(struct store *store, const char *name,
+                             bool (*each)(void *arg,
+                                          const struct board_blob *blob),
+                             void *arg);
+
+/* Remove all of NAME. */
+enum ms_err store_board_drop(struct store *store, const char *name);
 
 #endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * milter/diary.h - what an operator may ask about later: decisions, what would
+ * have been done to whom, what operators have set and done, the history of
+ * counts.  A SQLite file beside the store's; damage is moved aside and told,
+ * never fatal.  Thread-safe (one lock, held over I/O): never from a callback.
+ */
+#ifndef MORTSAFE_MILTER_DIARY_H
+#define MORTSAFE_MILTER_DIARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "milter/decision.h"
+#include "policy/acts.h"
+#include "policy/clock.h"
+#include "policy/err.h"
+
+struct diary;
+
+enum {
+    DIARY_DECISIONS = 100000, /* the newest; older ones go */
+    DIARY_WOULDS = 100000,    /* rows of who would have been stopped */
+    DIARY_AUDIT = 100000,
+    DIARY_AUDIT_TEXT = 512
+};
+
+/*
+ * Open DIR/diary.db (0600; NULL: in memory), making it if need be; *OUT is
+ * ended by diary_close().  TELL(ARG) hears that a damaged file was moved aside.
+ * MS_UNAVAIL (WHY names path and cure), MS_VERSION, MS_NOMEM.
+ */
+enum ms_err diary_open(const char *dir, struct wall now,
+                       void (*tell)(void *arg, const char *text), void *arg,
+                       struct diary **out, struct why *why);
+void diary_close(struct diary *diary); /* NULL is fine */
+
+/* ----- decisions */
+
+/* Write N decisions in one transaction; their seq is filled in.  Those that
+ * would have been (JOURNAL_WOULD) also count by rule, subject and day. */
+enum ms_err diary_add(struct diary *diary, struct decision *decisions,
+                      size_t n);
+
+/* Which ones; NULL or 0: any.  Texts must be equal, but for RULE, which may be
+ * the beginning up to a dot ("limit"). */
+struct diary_query {
+    const char *ref, *id, *user, *client, *rule, *subject, *action;
+    bool done, would; /* only these; both false: any */
+    int64_t since_s, until_s;
+    uint64_t after;  /* seq above it, oldest first; else newest first */
+    uint64_t before; /* seq below it */
+    unsigned limit;  /* at most so many; 0: 100 */
+};
+enum ms_err diary_find(struct diary *diary, const struct diary_query *query,
+                       bool (*each)(void *arg, const struct decision *),
+                       void *arg);
+
+/* The newest seq; waits until it is above AFTER, or for UP_TO_MS.  Any number
+ * of threads may wait; diary_wake() ends all waits, for ever. */
+uint64_t diary_wait(struct diary *diary, uint64_t after, int64_t up_to_ms);
+void diary_wake(struct diary *diary);
+
+/* Who would have been stopped. */
+struct diary_would {
+    char rule[VERDICT_RULE];
+    char subject[DECISION_ADDRESS + 16]; /* the limit's, or "client:..." */
+    enum verdict_action action;
+    uint64_t n;
+    int64_t first_s, last_s;
+};
+/* Those since SINCE_S, by rule and then most often first. */
+enum ms_err diary_woulds(struct diary *diary, const char *rule, int64_t since_s,
+                         bool (*each)(void *arg, const struct diary_would *),
+                         void *arg);
+
+/* ----- what operators have set */
+
+enum ms_err diary_put_act(struct diary *diary, const struct act *act);
+enum ms_err diary_remove_act(struct diary *diary, const char *id, bool *found);
+enum ms_err diary_acts(struct diary *diary,
+                       bool (*each)(void *arg, const struct act *act),
+                       void *arg);
+
+/* The JSON object of mortsafe-api(7), and back. */
+json_t *act_json(const struct act *act);
+enum ms_err act_read(const json_t *json, struct act *out);
+
+/* ----- what they have done */
+
+struct diary_audit {
+    int64_t at_s;
+    char host[DECISION_HOST];
+    char by[ACT_BY];                     /* "ann (uid 1000)" */
+    char act[32];                        /* "reset", "raise", "denied", ... */
+    char subject[DECISION_ADDRESS + 16]; /* "" */
+    char detail[DIARY_AUDIT_TEXT];
+    bool ok;
+};
+enum ms_err diary_add_audit(struct diary *diary,
+                            const struct diary_audit *entry);
+/* The newest first, at most LIMIT. */
+enum ms_err diary_audits(struct diary *diary, int64_t since_s, unsigned limit,
+                         bool (*each)(void *arg, const struct diary_audit *),
+                         void *arg);
+
+/* ----- blobs of whoever needs them: history, pictures, the alias key */
+
+enum ms_err diary_put_blob(struct diary *diary, const char *name,
+                           const void *bytes, size_t len);
+/* *BYTES is the caller's to free(); NULL if there is none. */
+enum ms_err diary_get_blob(struct diary *diary, const char *name, void **bytes,
+                           size_t *len);
+
+/* ----- what must not be kept */
+
+/* Forget decisions, woulds and acts about SUBJECT ("user:ann@example.org");
+ * decisions that only mention its address lose the address; audit entries
+ * name it by PSEUDONYM from now on. */
+struct diary_forgotten {
+    uint64_t decisions, woulds, acts, audits;
+};
+enum ms_err diary_forget(struct diary *diary, const struct subject *subject,
+                         const char *pseudonym, struct diary_forgotten *out);
+
+/* Drop what is older than KEEP_S at NOW, or beyond the numbers above; acts that
+ * ended over 30 days ago; audit entries after 366 days. */
+enum ms_err diary_trim(struct diary *diary, struct wall now, uint64_t keep_s);
+
+#endif
