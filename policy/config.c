@@ -134,6 +134,24 @@ config_reply(const struct config *config, const char *rule)
     return NULL;
 }
 
+size_t
+config_option_words(const struct config *config, enum option_block kind,
+                    const char *title, const char *option,
+                    void (*each)(void *arg, const char *word), void *arg)
+{
+    const struct config_block *block =
+        config_text_find(config->text, kind, title);
+    const struct config_setting *setting =
+        block == NULL ? NULL : config_text_setting(block, option);
+    size_t i;
+
+    if (setting == NULL)
+        return 0;
+    for (i = 0; i < setting->n_terms; i++)
+        each(arg, setting->terms[i].text);
+    return setting->n_terms;
+}
+
 static bool
 has_lapsed(bool has_until, struct wall until, struct wall after,
            struct wall now)

@@ -17,6 +17,7 @@
 #include "policy/endpoint.h"
 #include "policy/err.h"
 #include "policy/nettree.h"
+#include "policy/option_block.h"
 #include "policy/rate.h"
 #include "policy/subject.h"
 #include "policy/table.h"
@@ -290,6 +291,25 @@ void config_destroy(struct config *config);
 /* Write the effective configuration, each value with its origin; reading it
  * again gives the same. */
 void config_print(const struct config *config, FILE *out);
+
+/*
+ * The same, but only blocks and options of NAME: "limit" (all of them),
+ * "limit user", "store", "mode"; NULL: all.  Without DEFAULTS only what a file
+ * says, which may be nothing.  False if nothing has that name: then OUT has a
+ * line instead that says so and what is nearest.
+ */
+bool config_print_some(const struct config *config, const char *name,
+                       bool defaults, FILE *out);
+
+/*
+ * Hand each value of OPTION in the block of KIND called TITLE ("" without one)
+ * to EACH(ARG), as it is in force: written, built in or a default.  Returns how
+ * many; 0 if there is no such block or it has no such value.
+ */
+size_t config_option_words(const struct config *config, enum option_block kind,
+                           const char *title, const char *option,
+                           void (*each)(void *arg, const char *word),
+                           void *arg);
 
 /* What a reload from OLD to NEW changes about counts: a line for each limit
  * whose windows start empty or are dropped. */

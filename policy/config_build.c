@@ -22,6 +22,9 @@ static const struct {
      offsetof(struct config, n_limits)},
     {BLOCK_EXEMPT, sizeof(struct exempt), offsetof(struct config, exempts),
      offsetof(struct config, n_exempts)},
+    {BLOCK_API_GROUP, sizeof(struct api_group),
+     offsetof(struct config, api.groups),
+     offsetof(struct config, api.n_groups)},
 };
 
 static bool
@@ -71,11 +74,16 @@ introduce(struct config *config, const struct config_block *block, size_t index)
         limit->count = METRICS; /* nothing, until it is read */
         if (is_postmaster(block))
             config->postmaster = limit;
-    } else {
+    } else if (block->kind == BLOCK_EXEMPT) {
         struct exempt *exempt = block->object;
 
         exempt->name = name;
         exempt->origin = block->origin;
+    } else {
+        struct api_group *group = block->object;
+
+        group->name = name;
+        group->origin = block->origin;
     }
 }
 
@@ -141,6 +149,7 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_LIMIT:
     case BLOCK_EXEMPT:
     case BLOCK_REPLY:
+    case BLOCK_API_GROUP:
         return block->object;
     case BLOCK_TOP:
     case BLOCK_USERS:
@@ -148,6 +157,8 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_OWNERS:
     case BLOCK_STORE:
     case BLOCK_PRIVACY:
+    case BLOCK_API:
+    case BLOCK_STATUS:
     case BLOCK_LOG:
     case BLOCKS:
         break;
@@ -223,6 +234,7 @@ check_form(const struct reading *r)
 static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_BOOL] = config_value_bool,
     [OPTION_CHOICE] = config_value_choice,
+    [OPTION_SET] = config_value_set,
     [OPTION_NUMBER] = config_value_number,
     [OPTION_OCTAL] = config_value_number,
     [OPTION_PERCENT] = config_value_number,
@@ -240,6 +252,8 @@ static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_URLS] = config_store_servers,
     [OPTION_HOSTS] = config_store_servers,
     [OPTION_SOCKET] = config_value_socket,
+    [OPTION_LISTEN] = config_value_listen,
+    [OPTION_UNIX] = config_value_socket_path,
     [OPTION_DOMAIN] = config_value_domain,
     [OPTION_DATE] = config_value_date,
     [OPTION_PORTS] = config_list_ports,

@@ -16,6 +16,7 @@ enum ms_err config_build(const struct build *build);
 /* Readers, by the types of options: words, numbers and texts, ... */
 enum ms_err config_value_bool(const struct reading *r);
 enum ms_err config_value_choice(const struct reading *r);
+enum ms_err config_value_set(const struct reading *r);
 enum ms_err config_value_number(const struct reading *r);
 enum ms_err config_value_size(const struct reading *r);
 enum ms_err config_value_time(const struct reading *r);
@@ -26,6 +27,8 @@ enum ms_err config_value_name(const struct reading *r);
 enum ms_err config_value_path(const struct reading *r);
 enum ms_err config_value_file(const struct reading *r);
 enum ms_err config_value_socket(const struct reading *r);
+enum ms_err config_value_socket_path(const struct reading *r);
+enum ms_err config_value_listen(const struct reading *r);
 enum ms_err config_value_domain(const struct reading *r);
 enum ms_err config_value_date(const struct reading *r);
 

@@ -181,6 +181,9 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_USERS:
     case BLOCK_OWNERS:
     case BLOCK_PRIVACY:
+    case BLOCK_API:
+    case BLOCK_API_GROUP:
+    case BLOCK_STATUS:
     case BLOCK_LOG:
     case BLOCKS:
         break;

@@ -314,7 +314,8 @@ parse_setting(struct parser *p, struct config_block *block)
 /* ----- blocks */
 
 static void
-unknown_block(struct parser *p, const struct token *name)
+unknown_block(struct parser *p, const struct config_block *outer,
+              const struct token *name)
 {
     char text[GUESS_TEXT];
     struct guess guess;
@@ -322,9 +323,26 @@ unknown_block(struct parser *p, const struct token *name)
 
     guess_start(&guess, name->text);
     for (kind = BLOCK_TOP + 1; kind < BLOCKS; kind++)
-        guess_try(&guess, option_block((enum option_block)kind)->name);
+        if (option_block((enum option_block)kind)->inside == outer->kind)
+            guess_try(&guess, option_block((enum option_block)kind)->name);
     notes_error(p->text->notes, origin_of(p, name), "unknown block `%s`%s",
                 name->text, guess_print(&guess, text));
+}
+
+static void
+misplaced_block(struct parser *p, const struct config_block *outer,
+                enum option_block kind, const struct token *name)
+{
+    const enum option_block home = option_block(kind)->inside;
+
+    if (home == BLOCK_TOP)
+        notes_error(p->text->notes, origin_of(p, name),
+                    "a block `%s` cannot stand inside of `%s`", name->text,
+                    option_block(outer->kind)->name);
+    else
+        notes_error(p->text->notes, origin_of(p, name),
+                    "a block `%s` stands inside of `%s`", name->text,
+                    option_block(home)->name);
 }
 
 static bool
@@ -334,6 +352,13 @@ is_name(const char *text)
                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 
     return len > 0 && len <= TITLE_MAX && text[len] == '\0' && *text != '-';
+}
+
+static bool
+is_group(const char *text)
+{
+    return *text != '\0' && strlen(text) <= TITLE_MAX &&
+           text[strcspn(text, ":/ \t\n")] == '\0';
 }
 
 /* Is TITLE (NULL: none) what a block of KIND is headed with? */
@@ -359,6 +384,11 @@ check_title(struct parser *p, enum option_block kind, const struct token *name,
         notes_error(p->text->notes, origin_of(p, title),
                     "`%s` is no name: 1 to %d letters, digits, _ and -",
                     title->text, TITLE_MAX);
+        return false;
+    }
+    if (wanted == TITLE_GROUP && !is_group(title->text)) {
+        notes_error(p->text->notes, origin_of(p, title),
+                    "`%s` is no name of a group", title->text);
         return false;
     }
     return true;
@@ -417,11 +447,9 @@ parse_block(struct parser *p, struct config_block *outer)
         title = lexer_take(&p->lexer);
     lexer_take(&p->lexer); /* the brace */
     if (!option_block_find(name.text, &kind)) {
-        unknown_block(p, &name);
-    } else if (outer->kind != BLOCK_TOP) {
-        notes_error(p->text->notes, origin_of(p, &name),
-                    "a block `%s` cannot stand inside of `%s`", name.text,
-                    option_block(outer->kind)->name);
+        unknown_block(p, outer, &name);
+    } else if (option_block(kind)->inside != outer->kind) {
+        misplaced_block(p, outer, kind, &name);
     } else if (check_title(p, kind, &name, titled ? &title : NULL)) {
         err = open_block(p, kind, &name, titled ? title.text : "", &block);
     }

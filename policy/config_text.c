@@ -41,6 +41,8 @@ static const char built_in[] =
     "users { }\n"
     "store { }\n"
     "privacy { }\n"
+    "api { }\n"
+    "status { }\n"
     "log { }\n";
 
 enum ms_err

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "policy/address.h"
 #include "policy/config_build.h"
@@ -18,18 +17,20 @@
 
 /* ----- words and numbers */
 
-/* One of the option's words, in *OUT; else an error that names them. */
+/* Term I as one of the option's words, its value in *OUT; else an error that
+ * names them. */
 static bool
-find_word(const struct reading *r, unsigned *out)
+find_word(const struct reading *r, size_t i, unsigned *out)
 {
     const struct option_word *word = r->setting->option->words;
+    const char *term = reading_term(r, i);
     char all[256] = "", hint[GUESS_TEXT];
     struct guess guess;
     size_t len = 0;
 
-    guess_start(&guess, reading_term(r, 0));
+    guess_start(&guess, term);
     for (; word->word != NULL; word++) {
-        if (strcmp(word->word, reading_term(r, 0)) == 0) {
+        if (strcmp(word->word, term) == 0) {
             *out = word->value;
             return true;
         }
@@ -38,7 +39,7 @@ find_word(const struct reading *r, unsigned *out)
             len += (size_t)snprintf(all + len, sizeof all - len, "%s%s",
                                     len == 0 ? "" : " | ", word->word);
     }
-    reading_error(r, 0, "`%s` is none of: %s%s", reading_term(r, 0), all,
+    reading_error(r, i, "`%s` is none of: %s%s", term, all,
                   guess_print(&guess, hint));
     return false;
 }
@@ -49,7 +50,7 @@ config_value_bool(const struct reading *r)
     unsigned value;
     bool yes;
 
-    if (!find_word(r, &value) || r->setting->option->type == OPTION_FLAG)
+    if (!find_word(r, 0, &value) || r->setting->option->type == OPTION_FLAG)
         return MS_OK;
     yes = value != 0;
     memcpy(reading_at(r), &yes, sizeof yes);
@@ -61,8 +62,21 @@ config_value_choice(const struct reading *r)
 {
     unsigned value;
 
-    if (find_word(r, &value))
+    if (find_word(r, 0, &value))
         memcpy(reading_at(r), &value, sizeof value);
+    return MS_OK;
+}
+
+enum ms_err
+config_value_set(const struct reading *r)
+{
+    unsigned value, all = 0;
+    size_t i;
+
+    for (i = 0; i < r->setting->n_terms; i++)
+        if (find_word(r, i, &value))
+            all |= value;
+    memcpy(reading_at(r), &all, sizeof all);
     return MS_OK;
 }
 
@@ -195,9 +209,10 @@ config_value_span(const struct reading *r)
 {
     static const struct unit units[] = {
         {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
-    uint64_t n;
+    uint64_t n = 0; /* none at all needs no unit */
 
-    if (!read_units(reading_term(r, 0), units, &n))
+    if (strcmp(reading_term(r, 0), "0") != 0 &&
+        !read_units(reading_term(r, 0), units, &n))
         reading_error(r, 0, "`%s` is no span such as 12h or 90d",
                       reading_term(r, 0));
     else if (check_range(r, n))
@@ -343,72 +358,6 @@ config_value_path(const struct reading *r)
     if (reading_term(r, 0)[0] != '/')
         reading_error(r, 0, "`%s` does not begin with /", reading_term(r, 0));
     return store_text(r, reading_term(r, 0));
-}
-
-/* ----- the socket */
-
-static void
-check_local_socket(const struct reading *r, const char *path)
-{
-    const struct sockaddr_un un;
-
-    if (path[0] != '/')
-        reading_error(r, 0, "`%s` does not begin with /", path);
-    else if (strlen(path) >= sizeof un.sun_path)
-        reading_error(r, 0, "the path is longer than %zu bytes",
-                      sizeof un.sun_path - 1);
-}
-
-static void
-check_inet_socket(const struct reading *r, const char *text)
-{
-    const char *p = text;
-    uint64_t port;
-
-    if (!reading_digits(&p, 10, &port) || *p != '@' || p[1] == '\0' ||
-        strpbrk(p + 1, "@ \t/") != NULL)
-        reading_error(r, 0, "`%s` is not of the form port@host", text);
-    else if (port < 1 || port > 65535)
-        reading_error(r, 0, "the port is not from 1 to 65535");
-}
-
-static void
-check_descriptor(const struct reading *r, const char *text)
-{
-    const char *p = text;
-    uint64_t n;
-
-    if (!reading_digits(&p, 10, &n) || *p != '\0' || n < 3 || n > 1023)
-        reading_error(r, 0, "`%s` is no descriptor from 3 to 1023", text);
-}
-
-enum ms_err
-config_value_socket(const struct reading *r)
-{
-    static const struct {
-        const char *prefix;
-        void (*check)(const struct reading *r, const char *text);
-    } forms[] = {{"local:", check_local_socket},
-                 {"unix:", check_local_socket},
-                 {"inet:", check_inet_socket},
-                 {"inet6:", check_inet_socket},
-                 {"fd:", check_descriptor}};
-    const char *text = reading_term(r, 0);
-    size_t i;
-
-    for (i = 0; i < sizeof forms / sizeof *forms; i++) {
-        size_t len = strlen(forms[i].prefix);
-
-        if (strncmp(text, forms[i].prefix, len) != 0)
-            continue;
-        forms[i].check(r, text + len);
-        return store_text(r, text);
-    }
-    reading_error(r, 0,
-                  "`%s` is none of local:/path, unix:/path, inet:port@host, "
-                  "inet6:port@host, fd:N",
-                  text);
-    return MS_OK;
 }
 
 /* ----- dates */

@@ -298,6 +298,29 @@ warn_top(const struct build *b, const struct config_block *top)
                       "has no password");
 }
 
+/* Is SOCKET, "inet:8896@127.0.0.1", one that only this machine reaches? */
+static bool
+is_own(const char *socket)
+{
+    const char *host = strchr(socket, '@') + 1;
+    struct prefix prefix;
+
+    return strcmp(host, "localhost") == 0 ||
+           (prefix_parse(host, &prefix, NULL) == MS_OK &&
+            prefix_is_loopback(prefix));
+}
+
+static void
+warn_status(const struct build *b, const struct config_block *block)
+{
+    const char *socket = b->config->status.listen;
+
+    if (socket != NULL && !is_own(socket))
+        notes_warning(b->notes, config_text_origin(block, "listen"),
+                      "listen: whoever reaches this port can read it; there "
+                      "is no password, and no TLS");
+}
+
 enum ms_err
 config_warn(const struct build *b)
 {
@@ -310,6 +333,8 @@ config_warn(const struct build *b)
             warn_top(b, block);
         else if (block->kind == BLOCK_STORE)
             config_store_warn(b, block);
+        else if (block->kind == BLOCK_STATUS)
+            warn_status(b, block);
         else if (block->off || block->object == NULL)
             continue;
         else if (block->kind == BLOCK_NETWORK)

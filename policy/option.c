@@ -31,6 +31,10 @@ static const struct option_block_row blocks[BLOCKS] = {
     [BLOCK_STORE] = {"store", TITLE_NONE, "Where counts are kept"},
     [BLOCK_PRIVACY] = {"privacy", TITLE_NONE,
                        "What is kept about people, and under which key"},
+    [BLOCK_API] = {"api", TITLE_NONE, "Who may ask and tell the daemon what"},
+    [BLOCK_API_GROUP] = {"group", TITLE_GROUP,
+                         "What the members of a group may do", BLOCK_API},
+    [BLOCK_STATUS] = {"status", TITLE_NONE, "What is shown over HTTP"},
     [BLOCK_LOG] = {"log", TITLE_NONE, "Where decisions are told"},
 };
 
@@ -79,6 +83,12 @@ static const struct option_word fallbacks[] = {{"local", FALLBACK_LOCAL},
                                                {"tempfail", FALLBACK_TEMPFAIL},
                                                {"accept", FALLBACK_ACCEPT},
                                                {NULL, 0}};
+static const struct option_word rights[] = {
+    {"read", API_READ},
+    {"reset", API_RESET},
+    {"release", API_RELEASE},
+    {"all", API_READ | API_RESET | API_RELEASE | API_ALL},
+    {NULL, 0}};
 static const struct option_word logs[] = {
     {"syslog", LOG_TO_SYSLOG}, {"stderr", LOG_TO_STDERR}, {NULL, 0}};
 static const struct option_word formats[] = {
@@ -598,6 +608,50 @@ static const struct option options[] = {
      .at = offsetof(struct config, privacy.state_s),
      .help = "How long it is remembered how a subject behaves, after its last "
              "event"},
+    {.block = BLOCK_PRIVACY,
+     .name = "decisions",
+     .type = OPTION_SPAN,
+     .preset = "14d",
+     .most = 366 * DAY_S,
+     .at = offsetof(struct config, privacy.decisions_s),
+     .help = "How long decisions are kept on disk for those who ask why; 0 "
+             "keeps none"},
+
+    {.block = BLOCK_API,
+     .name = "socket",
+     .type = OPTION_UNIX,
+     .preset = RUNSTATEDIR "/mortsafe/api.sock",
+     .at = offsetof(struct config, api.socket),
+     .help = "The Unix socket on which mortsafectl asks; \"\" is none"},
+
+    {.block = BLOCK_API_GROUP,
+     .name = "may",
+     .type = OPTION_SET,
+     .words = rights,
+     .at = offsetof(struct api_group, may),
+     .needed = true,
+     .help = "read: look; reset: empty counts; release: exempt and raise; "
+             "all: these and whatever else there is"},
+
+    {.block = BLOCK_STATUS,
+     .name = "listen",
+     .type = OPTION_LISTEN,
+     .at = offsetof(struct config, status.listen),
+     .help = "Where the status page and the metrics are, read-only; without "
+             "it nowhere"},
+    {.block = BLOCK_STATUS,
+     .name = "hosts",
+     .type = OPTION_NAMES,
+     .at = offsetof(struct config, status.hosts),
+     .count_at = offsetof(struct config, status.n_hosts),
+     .help = "Names of this host by which a browser may ask"},
+    {.block = BLOCK_STATUS,
+     .name = "names",
+     .type = OPTION_BOOL,
+     .words = no_yes,
+     .preset = "no",
+     .at = offsetof(struct config, status.names),
+     .help = "Show addresses and logins there; else pseudonyms"},
 
     {.block = BLOCK_LOG,
      .name = "to",
@@ -638,6 +692,7 @@ static const struct {
 } types[OPTION_TYPES] = {
     [OPTION_BOOL] = {"one of two words", false},
     [OPTION_CHOICE] = {"one of some words", false},
+    [OPTION_SET] = {"list of words", true},
     [OPTION_NUMBER] = {"number", false},
     [OPTION_OCTAL] = {"octal number", false},
     [OPTION_PERCENT] = {"percentage", false},
@@ -655,6 +710,8 @@ static const struct {
     [OPTION_URLS] = {"list of URLs", true},
     [OPTION_HOSTS] = {"list of hosts", true},
     [OPTION_SOCKET] = {"socket", false},
+    [OPTION_LISTEN] = {"TCP socket", false},
+    [OPTION_UNIX] = {"absolute path", false},
     [OPTION_DOMAIN] = {"domain", false},
     [OPTION_DATE] = {"date", false},
     [OPTION_PORTS] = {"list of ports", true},

@@ -11,33 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum option_block {
-    BLOCK_TOP, /* outside of any block */
-    BLOCK_USERS,
-    BLOCK_NETWORK,
-    BLOCK_DOMAINS,
-    BLOCK_LISTENER,
-    BLOCK_OWNERS,
-    BLOCK_LIMIT,
-    BLOCK_EXEMPT,
-    BLOCK_REPLY,
-    BLOCK_STORE,
-    BLOCK_PRIVACY,
-    BLOCK_LOG,
-    BLOCKS
-};
+#include "policy/option_block.h"
 
 /* How a block is headed. */
 enum option_title {
     TITLE_NONE,
     TITLE_NAME, /* a name of the operator's choice */
-    TITLE_RULE  /* a rule, as log lines name it */
+    TITLE_RULE, /* a rule, as log lines name it */
+    TITLE_GROUP /* a group of this machine */
 };
 
 struct option_block_row {
     const char *name; /* "network"; "" for BLOCK_TOP */
     enum option_title title;
     const char *help;
+    enum option_block inside; /* the block in which it stands; BLOCK_TOP: in
+                                 none */
 };
 
 enum option_type {
@@ -45,6 +34,7 @@ enum option_type {
     OPTION_FLAG,       /* the same without a destination: who makes the block
                           looks at it */
     OPTION_CHOICE,     /* one of some words */
+    OPTION_SET,        /* some of some words; unsigned: their values as bits */
     OPTION_NUMBER,     /* unsigned */
     OPTION_OCTAL,      /* unsigned */
     OPTION_PERCENT,    /* unsigned; written with % */
@@ -62,6 +52,8 @@ enum option_type {
     OPTION_URLS,       /* struct endpoint * and size_t */
     OPTION_HOSTS,      /* the same: host or host:port */
     OPTION_SOCKET,     /* char * */
+    OPTION_LISTEN,     /* char *: a TCP socket; "" is NULL */
+    OPTION_UNIX,       /* char *: absolute, of a Unix socket; or "" */
     OPTION_DOMAIN,     /* char *: A-labels */
     OPTION_DATE,       /* struct wall and, at count_at, bool */
     OPTION_PORTS,      /* uint16_t * and, at count_at, size_t */
@@ -96,7 +88,7 @@ struct option {
     const char *name;
     const char *preset; /* the default as it would be written; NULL: none */
     const char *help;   /* a sentence without its full stop */
-    const struct option_word *words; /* of BOOL, FLAG and CHOICE */
+    const struct option_word *words; /* of BOOL, FLAG, CHOICE, SET */
     uint64_t least, most; /* of NUMBER, OCTAL, PERCENT, SIZE, TIME, SPAN; most
                              letters of a text or tag */
     size_t at;            /* the destination in the block's struct; of blocks
@@ -111,7 +103,7 @@ struct option {
 /* The row of BLOCK (below BLOCKS). */
 const struct option_block_row *option_block(enum option_block block);
 
-/* Is NAME the name of a block that may be written?  Then *OUT. */
+/* Is NAME the name of a block, wherever it may be written?  Then *OUT. */
 bool option_block_find(const char *name, enum option_block *out);
 
 /* BLOCK's rows, in the order in which they are read and printed. */

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "policy/option.h"
 
@@ -49,15 +50,31 @@ kind_of(const struct option *option)
     }
 }
 
+/* A default as the manual has it: the folder that is chosen when this is built
+ * is /run there. */
+static const char *
+preset_of(const struct option *option, char buf[256])
+{
+    const size_t len = strlen(RUNSTATEDIR);
+
+    if (option->preset == NULL)
+        return "";
+    if (strncmp(option->preset, RUNSTATEDIR, len) != 0)
+        return option->preset;
+    (void)snprintf(buf, 256, "/run%s", option->preset + len);
+    return buf;
+}
+
 static void
 print_option(const struct option *option)
 {
+    char preset[256];
+
     printf("%s\t%s\t%s\t%s\t", option_block(option->block)->name, option->name,
            kind_of(option), option_type_name(option->type));
     print_words(option);
     printf("\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s\n", option->least, option->most,
-           option->preset == NULL ? "" : option->preset,
-           option->needed ? "needed" : "");
+           preset_of(option, preset), option->needed ? "needed" : "");
 }
 
 int

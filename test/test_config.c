@@ -591,6 +591,13 @@ has_place(enum option_type type)
            type != OPTION_OWN_TABLE && type != OPTION_PREFIXES;
 }
 
+static bool
+has_words(enum option_type type)
+{
+    return type == OPTION_BOOL || type == OPTION_CHOICE ||
+           type == OPTION_FLAG || type == OPTION_SET;
+}
+
 /* Whatever the table of options says must be true of every row. */
 static void
 test_option_rows(void **state)
@@ -620,10 +627,7 @@ test_option_rows(void **state)
             /* no struct begins with what an option says */
             expect(name, (rows[i].at != 0) == has_place(rows[i].type));
             expect(name, !rows[i].needed || rows[i].preset == NULL);
-            expect(name,
-                   (rows[i].words != NULL) == (rows[i].type == OPTION_BOOL ||
-                                               rows[i].type == OPTION_CHOICE ||
-                                               rows[i].type == OPTION_FLAG));
+            expect(name, (rows[i].words != NULL) == has_words(rows[i].type));
         }
     }
     assert_string_equal(metric_name(METRIC_BAD_RECIPIENTS), "bad_recipients");

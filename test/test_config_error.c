@@ -107,9 +107,9 @@ static const struct {
      "t:1:1: unknown block `limits`; did you mean `limit`?\n"
      "t:2:12: sessions: `0` is not from 1 to 100000\n"},
     {"what is not built yet is unknown",
-     "spf { on = mx }\nnotice { }\nprivacy { decisions = 14d }",
-     "t:1:1: unknown block `spf`\nt:2:1: unknown block `notice`\n"
-     "t:3:11: unknown option `decisions`\n"},
+     "dnsbl { on = mx }\nnotice { }\nprivacy { log = full }",
+     "t:1:1: unknown block `dnsbl`\nt:2:1: unknown block `notice`\n"
+     "t:3:11: unknown option `log`\n"},
     {"an option twice", "mode = observe\nmode = enforce",
      "t:2:1: `mode` is set already at t:1:1\n"},
     {"a block twice", "network a { addr = ::2 }\nnetwork a { addr = ::3 }",

@@ -208,6 +208,9 @@ test_full_file(void **state)
     assert_true(nettree_longest(all->clients, host, &value) == false);
     assert_int_equal(all->n_values[EXEMPT_CLIENT], 3);
     assert_string_equal(config_reply(c, "relay.hop"), "a \\ and a \" in it");
+    assert_int_equal(c->api.n_groups, 2);
+    assert_string_equal(c->api.groups[1]->name, "domain\\admins");
+    assert_string_equal(c->status.hosts[0], "xn--bcher-kva.example");
     config_destroy(c);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The n-th allocation fails, for every n: MS_NOMEM, nothing reported, nothing
- * made, and (with a leak checker) nothing lost.  The linker puts these
- * functions before malloc() and its like: see local.mk.
+ * made, and (with a leak checker) nothing lost.
  */
 #include <config.h>
 
@@ -12,59 +11,10 @@
 #include <unistd.h>
 
 #include "test/heard.h"
+#include "test/scarce.h"
 #include "test/unit.h"
 
 enum { TODAY_S = 1800000000 /* 2027-01-15 */ };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
-char *__real_strdup(const char *text);
-
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_reallocarray(void *old, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-
-static unsigned long left; /* allocations until one fails; 0: none does */
-
-static bool
-fails(void)
-{
-    return left > 0 && --left == 0;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *
-__wrap_reallocarray(void *old, size_t n, size_t size)
-{
-    return fails() ? NULL : __real_reallocarray(old, n, size);
-}
-
-char *
-__wrap_strdup(const char *text)
-{
-    return fails() ? NULL : __real_strdup(text);
-}
 
 static struct heard heard;
 
@@ -77,7 +27,7 @@ test_load(void **state)
 
     (void)state;
     while (err == MS_NOMEM) {
-        left = ++n;
+        scarce_set(++n);
         err = heard_load_file(&heard, "full.conf", TODAY_S, &config);
         if (err == MS_NOMEM) {
             assert_null(config);
@@ -85,9 +35,9 @@ test_load(void **state)
         }
     }
     assert_int_equal(err, MS_OK);
-    assert_true(left > 0);
+    assert_true(scarce_left() > 0);
     assert_true(n > 100);
-    left = 0;
+    scarce_set(0);
     config_destroy(config);
 }
 
@@ -105,12 +55,12 @@ test_shared(void **state)
 
     (void)state;
     while (err == MS_NOMEM) {
-        left = ++n;
+        scarce_set(++n);
         err = heard_load(&heard, text, TODAY_S, &config);
         if (err == MS_NOMEM)
             assert_string_equal(heard.text, "");
     }
-    left = 0;
+    scarce_set(0);
     assert_int_equal(err, MS_OK);
     assert_int_equal(config->store.n_urls, 2);
     config_destroy(config);
@@ -129,12 +79,12 @@ test_errors(void **state)
 
     (void)state;
     while (err == MS_NOMEM) {
-        left = ++n;
+        scarce_set(++n);
         err = heard_load(&heard, text, TODAY_S, &config);
         if (err == MS_NOMEM)
             assert_string_equal(heard.text, "");
     }
-    left = 0;
+    scarce_set(0);
     assert_int_equal(err, MS_INVALID);
     assert_non_null(strstr(heard.text, "t:6:1: there is no rule"));
     assert_null(config);

@@ -62,7 +62,7 @@ def time(ms):
 
 def span(s):
     return next('%d%s' % (s // n, unit) for n, unit in
-                ((86400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')) if s % n == 0)
+                ((86400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')) if s % n == 0 and (s or n == 1))
 
 
 def describe(kind, name, words, least, most, preset, needed):
@@ -169,16 +169,16 @@ def run(text, folder, *options):
 
 def written(printed, folder):
     """The options that a file wrote, out of what `mortsafe -n -v' printed."""
-    block, key = '', None
+    blocks, key = [''], None
     for line in printed.splitlines():
-        head = re.match(r'(\w+) (?:\S+ )?\{', line)
+        head = re.match(r'\s*(\w+) (?:\S+ )?\{', line)
         option = re.match(r'\s*(\w+) =', line)
         if head:
-            block = head.group(1)
-        elif line == '}':
-            block = ''
+            blocks.append(head.group(1))
+        elif line.strip() == '}':
+            blocks.pop()
         elif option:
-            key = block, option.group(1)
+            key = blocks[-1], option.group(1)
         if not head and '# ' + folder in line:
             yield key
 

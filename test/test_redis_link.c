@@ -24,6 +24,7 @@
 #include <netinet/in.h>
 
 #include "test/redis_puppet.h"
+#include "test/scarce.h"
 #include "test/unit.h"
 
 /* ----- time, and what the link tells */
@@ -622,48 +623,7 @@ test_too_late(void **state)
     close_lab(&lab);
 }
 
-/* ----- no memory: of one thread, the n-th allocation fails */
-
-static _Thread_local unsigned fail_at; /* 0: none */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-
-static bool
-is_to_fail(void)
-{
-    return fail_at > 0 && --fail_at == 0;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-    return is_to_fail() ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-    return is_to_fail() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t size)
-{
-    return is_to_fail() ? NULL : __real_realloc(p, size);
-}
-
-char *
-__wrap_strdup(const char *text)
-{
-    return is_to_fail() ? NULL : __real_strdup(text);
-}
+/* ----- no memory: for this thread alone; the link's own is spared */
 
 /* Whatever allocation fails, the link goes on; true: none was left to. */
 static bool
@@ -677,12 +637,12 @@ survives(struct lab *lab, unsigned n)
     bool past;
 
     assert_true(soon(redis_link_is_up(lab->link)));
-    fail_at = n;
+    scarce_set_here(n);
     err = redis_link_send(lab->link, &command, 1, in_ms(2000), &request);
     if (err == MS_OK)
         err = redis_link_wait(lab->link, request, &reply, NULL);
-    past = fail_at > 0;
-    fail_at = 0;
+    past = scarce_left() > 0;
+    scarce_set_here(0);
     assert_true(err == MS_OK || err == MS_NOMEM || err == MS_UNAVAIL);
     assert_true((err == MS_OK) == (reply != NULL));
     reply_destroy(reply);
@@ -705,11 +665,11 @@ test_no_memory(void **state)
     target = target_at(puppet_port(lab.puppet));
     target.password = "secret";
     for (n = 1; n < 4; n++) {
-        fail_at = n;
+        scarce_set_here(n);
         assert_int_equal(redis_link_create(&target, the_clock,
                                            (struct link_events){0}, &link),
                          MS_NOMEM);
-        assert_int_equal(fail_at, 0);
+        assert_int_equal(scarce_left(), 0);
         assert_null(link);
     }
     close_lab(&lab);

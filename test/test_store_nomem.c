@@ -1,69 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The n-th allocation of a store fails, for every n: a step is charged whole
- * or not at all, and what is known stays known.  The linker puts these
- * functions before malloc() and its like: see local.mk.
+ * or not at all, and what is known stays known.
  */
 #include <config.h>
 
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "test/scarce.h"
 #include "test/store_files.h"
 #include "test/store_lab.h"
 #include "test/unit.h"
 
 enum { SPAN_S = 60, SUBJECTS = 3, WINDOWS = 2, MOST = 10000 };
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-static _Atomic long left; /* allocations until one fails; 0: none does */
-
-static bool
-fails(void)
-{
-    return left > 0 && atomic_fetch_sub(&left, 1) == 1;
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-void *
-__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return fails() ? NULL : __real_aligned_alloc(alignment, size);
-}
-
 static struct subject
-subject_of(long n, unsigned i)
+subject_of(unsigned long n, unsigned i)
 {
     char name[32];
 
-    snprintf(name, sizeof(name), "user:%ld-%u", n, i);
+    snprintf(name, sizeof(name), "user:%lu-%u", n, i);
     return lab_subject(name);
 }
 
@@ -102,15 +58,15 @@ test_charge(void **state)
     struct lab *lab = lab_create(*state);
     unsigned failed = 0;
 
-    for (long n = 1; n < 3000; n++) {
+    for (unsigned long n = 1; n < 3000; n++) {
         struct subject subject[SUBJECTS];
         enum ms_err err;
 
         for (unsigned i = 0; i < SUBJECTS; i++)
             subject[i] = subject_of(n, i);
-        left = n % 20;
+        scarce_set(n % 20);
         err = charge(lab, subject);
-        left = 0;
+        scarce_set(0);
         failed += err == MS_NOMEM;
         check_all(lab, subject, err == MS_OK ? 1 : 0);
         assert_int_equal(charge(lab, subject), MS_OK);
@@ -127,14 +83,14 @@ test_update(void **state)
     struct lab *lab = lab_create(*state);
     unsigned failed = 0;
 
-    for (long n = 1; n < 500; n++) {
+    for (unsigned long n = 1; n < 500; n++) {
         struct subject subject = subject_of(n, 0);
         enum ms_err err;
         bool found;
 
-        left = n % 5;
+        scarce_set(n % 5);
         err = lab_judge(lab, &subject, STANDING_WATCHED, 0, 300);
-        left = 0;
+        scarce_set(0);
         failed += err == MS_NOMEM;
         store_get(lab->store, &subject, lab_now(lab), &found, &record);
         assert_true(err == MS_OK || err == MS_NOMEM);
@@ -163,9 +119,9 @@ test_list(void **state)
     enum ms_err err = MS_OK;
 
     for (int i = 0; i < 100 && err == MS_OK; i++) { /* the saver needs some */
-        left = 1;
+        scarce_set(1);
         err = store_list(lab->store, SUBJECT_USER, lab_now(lab), any, NULL);
-        left = 0;
+        scarce_set(0);
     }
     assert_int_equal(err, MS_NOMEM);
     lab_end(lab);
@@ -176,16 +132,16 @@ test_open(void **state)
 {
     struct lab *lab = lab_create(*state);
     enum ms_err err = MS_NOMEM;
-    long n = 0;
+    unsigned long n = 0;
 
     files_fill(lab);
     lab_close(lab);
     while (err != MS_OK && n < MOST) {
         struct why why = {""};
 
-        left = ++n;
+        scarce_set(++n);
         err = lab_open(lab, &why);
-        left = 0;
+        scarce_set(0);
         if (err != MS_OK)
             assert_int_equal(err, MS_NOMEM);
     }
@@ -201,13 +157,13 @@ test_save(void **state)
     struct lab *lab = lab_create(*state);
 
     files_fill(lab);
-    for (long n = 1; n < 8; n++) {
+    for (unsigned long n = 1; n < 8; n++) {
         struct subject subject = subject_of(n, 0);
 
         lab_take(lab, &subject, 1, FILES_SPAN_S, 1, 9);
-        left = n;
+        scarce_set(n);
         (void)store_flush(lab->store, lab_now(lab), NULL);
-        left = 0;
+        scarce_set(0);
         files_flush(lab);
     }
     if (lab->kind->keeps) {
