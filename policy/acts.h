@@ -40,7 +40,7 @@ struct act {
     char id[ACT_ID];
     enum act_kind kind;
     struct subject subject; /* kind SUBJECT_KINDS: none (ACT_MODE) */
-    char limit[ACT_LIMIT];  /* name; "": all */
+    char limit[ACT_LIMIT];  /* name; "": all, of ACT_EXEMPT */
     struct rates rates;     /* ACT_RAISE */
     enum mode mode;         /* ACT_MODE */
     struct wall since;
@@ -68,6 +68,9 @@ const struct act *acts_at(const struct acts *acts, size_t i);
 /* "exempt", "raise", "mode". */
 const char *act_kind_name(enum act_kind kind);
 
+/* Does ACT hold at NOW?  SINCE has no say in it: hosts' clocks differ. */
+bool acts_holds(const struct act *act, struct wall now);
+
 /* Of all below: ACTS may be NULL.  Pure. */
 
 /* The daemon's mode at NOW where CONFIGURED is written: the newest ACT_MODE
@@ -84,8 +87,8 @@ enum mode acts_mode(const struct acts *acts, enum mode configured,
 const struct act *acts_skips(const struct acts *acts, const struct limit *limit,
                              const struct scene *scene);
 
-/* The act that raises LIMIT for SUBJECT, the one that LIMIT counts, or NULL.
- */
+/* The newest act that raises LIMIT for SUBJECT, the one that LIMIT counts, or
+ * NULL. */
 const struct act *acts_raises(const struct acts *acts,
                               const struct limit *limit,
                               const struct subject *subject, struct wall now);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/acts.h"
+
 uint64_t
 limit_window(const struct limit *limit, uint32_t span_s)
 {
@@ -39,6 +41,27 @@ domain_subject(const struct scene *scene)
     return domain;
 }
 
+const char *
+limit_name(const struct scene *scene, enum subject_kind kind)
+{
+    switch (kind) {
+    case SUBJECT_USER:
+        return scene->kind == KIND_LOGIN ? scene->user : "";
+    case SUBJECT_SENDER:
+        return counts_sender(scene) ? scene->sender : "";
+    case SUBJECT_DOMAIN:
+        return domain_subject(scene);
+    case SUBJECT_NETWORK:
+        return scene->network != NULL ? scene->network->name : "";
+    case SUBJECT_CLIENT:
+    case SUBJECT_PREFIX:
+    case SUBJECT_PAIR:
+    case SUBJECT_KINDS:
+        break;
+    }
+    return "";
+}
+
 /* ----- exemptions */
 
 static bool
@@ -54,12 +77,13 @@ lists(const struct exempt *exempt, enum exempt_key key, const char *text)
 static bool
 exempt_matches(const struct exempt *exempt, const struct scene *scene)
 {
-    const char *text[EXEMPT_KEYS] = {
-        [EXEMPT_USER] = scene->kind == KIND_LOGIN ? scene->user : "",
-        [EXEMPT_SENDER] = counts_sender(scene) ? scene->sender : "",
-        [EXEMPT_DOMAIN] = domain_subject(scene),
-        [EXEMPT_NETWORK] = scene->network != NULL ? scene->network->name : "",
-    };
+    static const struct {
+        enum exempt_key key;
+        enum subject_kind kind;
+    } named[] = {{EXEMPT_USER, SUBJECT_USER},
+                 {EXEMPT_SENDER, SUBJECT_SENDER},
+                 {EXEMPT_DOMAIN, SUBJECT_DOMAIN},
+                 {EXEMPT_NETWORK, SUBJECT_NETWORK}};
     uint32_t value;
 
     if (exempt->has_until && scene->now.s >= exempt->until.s)
@@ -67,26 +91,27 @@ exempt_matches(const struct exempt *exempt, const struct scene *scene)
     if (exempt->clients != NULL &&
         !nettree_longest(exempt->clients, scene->client, &value))
         return false;
-    for (int key = 0; key < EXEMPT_KEYS; key++) {
-        if (key != EXEMPT_CLIENT && exempt->n_values[key] > 0 &&
-            !lists(exempt, (enum exempt_key)key, text[key]))
+    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+        if (exempt->n_values[named[i].key] > 0 &&
+            !lists(exempt, named[i].key, limit_name(scene, named[i].kind)))
             return false;
     }
     return true;
 }
 
-static bool
-is_exempt(const struct config *config, const struct limit *limit,
-          const struct scene *scene)
+/* The block by which SCENE is not held to LIMIT, or NULL. */
+static const struct exempt *
+find_exempt(const struct config *config, const struct limit *limit,
+            const struct scene *scene)
 {
     for (size_t i = 0; i < config->n_exempts; i++) {
         const struct exempt *exempt = config->exempts[i];
 
         if ((exempt->skip_all || exempt->skip[limit->index]) &&
             exempt_matches(exempt, scene))
-            return true;
+            return exempt;
     }
-    return false;
+    return NULL;
 }
 
 /* Is LIMIT about addresses, and the client this very machine? */
@@ -101,19 +126,34 @@ spares_loopback(const struct config *config, const struct limit *limit,
            scene->network == config->loopback;
 }
 
+enum limit_state
+limit_state(const struct config *config, const struct limit *limit,
+            const struct scene *scene, struct limit_reason *out)
+{
+    size_t at = scene->network != NULL ? scene->network->index + 1 : 0;
+    struct limit_reason none, *reason = out != NULL ? out : &none;
+
+    *reason = (struct limit_reason){NULL, NULL};
+    if ((limit->on >> scene->listener->index & 1) == 0)
+        return LIMIT_OTHER_LISTENER;
+    if ((limit->in[at] & scene->kind) == 0)
+        return LIMIT_OTHER_SESSION;
+    if (limit == config->postmaster)
+        return LIMIT_APPLIES;
+    if (spares_loopback(config, limit, scene))
+        return LIMIT_LOOPBACK;
+    reason->exempt = find_exempt(config, limit, scene);
+    if (reason->exempt != NULL)
+        return LIMIT_EXEMPT;
+    reason->act = acts_skips(scene->acts, limit, scene);
+    return reason->act != NULL ? LIMIT_RELEASED : LIMIT_APPLIES;
+}
+
 bool
 limit_holds(const struct config *config, const struct limit *limit,
             const struct scene *scene)
 {
-    size_t at = scene->network != NULL ? scene->network->index + 1 : 0;
-
-    if ((limit->on >> scene->listener->index & 1) == 0 ||
-        (limit->in[at] & scene->kind) == 0)
-        return false;
-    if (limit == config->postmaster)
-        return true;
-    return !spares_loopback(config, limit, scene) &&
-           !is_exempt(config, limit, scene);
+    return limit_state(config, limit, scene, NULL) == LIMIT_APPLIES;
 }
 
 /* ----- subjects */
@@ -161,37 +201,20 @@ static bool
 make_part(const struct limit_key *key, const struct scene *scene,
           struct part *out)
 {
-    const char *text = "";
+    const char *text;
 
-    switch (key->kind) {
-    case SUBJECT_CLIENT:
-    case SUBJECT_PREFIX:
+    if (key->kind == SUBJECT_CLIENT || key->kind == SUBJECT_PREFIX) {
         if (scene->kind == KIND_LOCAL)
             return false;
         address_part(key, scene, out);
         return true;
-    case SUBJECT_USER:
-    case SUBJECT_SENDER:
-        if (scene->kind == KIND_LOCAL) {
-            local_part(scene, out);
-            return true;
-        }
-        if (key->kind == SUBJECT_USER && scene->kind == KIND_LOGIN)
-            text = scene->user;
-        else if (key->kind == SUBJECT_SENDER && counts_sender(scene))
-            text = scene->sender;
-        break;
-    case SUBJECT_DOMAIN:
-        text = domain_subject(scene);
-        break;
-    case SUBJECT_NETWORK:
-        if (scene->network != NULL)
-            text = scene->network->name;
-        break;
-    case SUBJECT_PAIR:
-    case SUBJECT_KINDS:
-        break;
     }
+    if (scene->kind == KIND_LOCAL &&
+        (key->kind == SUBJECT_USER || key->kind == SUBJECT_SENDER)) {
+        local_part(scene, out);
+        return true;
+    }
+    text = limit_name(scene, key->kind);
     if (*text == '\0')
         return false;
     set_part(out, key->kind, text);
@@ -248,18 +271,26 @@ limit_subject(const struct limit *limit, const struct scene *scene,
 
 /* ----- rates */
 
-void
+enum limit_source
 limit_rates(const struct limit *limit, const struct scene *scene,
-            struct rates *out)
+            const struct subject *subject, struct rates *out)
 {
     enum rate_unit unit =
         limit->count == METRIC_BYTES ? RATE_BYTES : RATE_EVENTS;
+    const struct act *act =
+        acts_raises(scene->acts, limit, subject, scene->now);
     const char *text = NULL;
     struct part part;
 
+    if (act != NULL) {
+        *out = act->rates;
+        return LIMIT_RAISED;
+    }
     if (limit->rates_table != NULL && make_part(&limit->key[0], scene, &part))
         text = look_up(limit->rates_table, scene, &part);
     /* checked when the table was read, so that this cannot fail */
-    if (text == NULL || rates_parse(text, unit, out, NULL) != MS_OK)
-        *out = limit->rates;
+    if (text != NULL && rates_parse(text, unit, out, NULL) == MS_OK)
+        return LIMIT_TABLE;
+    *out = limit->rates;
+    return LIMIT_OWN;
 }

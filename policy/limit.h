@@ -12,13 +12,42 @@
 #include "policy/config.h"
 #include "policy/scene.h"
 
+struct act;
+
 /* The window of LIMIT over SPAN_S: changing a number keeps it, changing name,
  * key, metric, span or scope starts another. */
 uint64_t limit_window(const struct limit *limit, uint32_t span_s);
 
-/* Does LIMIT hold for SCENE, all exemptions considered?  Pure. */
+/* Whether a limit holds, and if not, why. */
+enum limit_state {
+    LIMIT_APPLIES,
+    LIMIT_OTHER_LISTENER, /* `on =` names others */
+    LIMIT_OTHER_SESSION,  /* `in =` names others */
+    LIMIT_LOOPBACK,       /* it is about addresses, and this is loopback */
+    LIMIT_EXEMPT,         /* a block `exempt` */
+    LIMIT_RELEASED        /* an operator's act */
+};
+
+/* By which exemption. */
+struct limit_reason {
+    const struct exempt *exempt; /* of LIMIT_EXEMPT; else NULL */
+    const struct act *act;       /* of LIMIT_RELEASED; else NULL */
+};
+
+/* Whether LIMIT holds for SCENE, all exemptions considered, with the reason in
+ * *OUT (NULL: nobody asks).  Pure. */
+enum limit_state limit_state(const struct config *config,
+                             const struct limit *limit,
+                             const struct scene *scene,
+                             struct limit_reason *out);
+
+/* Is that LIMIT_APPLIES? */
 bool limit_holds(const struct config *config, const struct limit *limit,
                  const struct scene *scene);
+
+/* The user, sender, domain or network (by KIND) that SCENE's mail is counted
+ * for; "" for none or another KIND.  Borrowed from SCENE.  Pure. */
+const char *limit_name(const struct scene *scene, enum subject_kind kind);
 
 /*
  * The subject that LIMIT counts in SCENE; false where there is none (a user
@@ -27,8 +56,16 @@ bool limit_holds(const struct config *config, const struct limit *limit,
 bool limit_subject(const struct limit *limit, const struct scene *scene,
                    struct subject *out);
 
-/* LIMIT's rates for SCENE: its own, or its table's for this subject. */
-void limit_rates(const struct limit *limit, const struct scene *scene,
-                 struct rates *out);
+/* Where rates come from. */
+enum limit_source {
+    LIMIT_OWN,   /* the limit's `rate` */
+    LIMIT_TABLE, /* its table of rates */
+    LIMIT_RAISED /* an operator's act */
+};
+
+/* LIMIT's rates for SCENE, where it counts SUBJECT.  Pure. */
+enum limit_source limit_rates(const struct limit *limit,
+                              const struct scene *scene,
+                              const struct subject *subject, struct rates *out);
 
 #endif

@@ -164,7 +164,8 @@ check_message(struct policy *p, const struct limit *limit, struct rate rate)
 }
 
 /* More windows at once than a step can carry: the configuration's check rules
- * it out but for tables of rates; never let a limit go unasked. */
+ * it out but for tables of rates and raised ones; never let a limit go
+ * unasked. */
 static bool
 too_many(struct policy *p)
 {
@@ -191,7 +192,7 @@ add_items(struct policy *p, const struct limit *limit, enum charge_kind kind,
     subject = find_subject(p, limit);
     if (subject == NULL)
         return true;
-    limit_rates(limit, &p->scene, &rates);
+    (void)limit_rates(limit, &p->scene, subject, &rates);
     holds = limit_holds_mail(limit) && kind == CHARGE_TAKE &&
             p->scene.kind != KIND_LOCAL;
     if (holds)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "policy/acts.h"
+
 static bool
 said(const char *macro)
 {
@@ -155,14 +157,16 @@ find_network(const struct config *config, struct scene *out)
 static enum mode
 find_mode(const struct config *config, const struct scene *scene)
 {
+    const enum mode daemon =
+        acts_mode(scene->acts, config->mode, scene->now, NULL);
     const struct network *network = scene->network;
     enum mode mode = scene->listener->mode;
 
     if (network != NULL && network->mode != MODE_UNSET &&
         (!network->has_until || scene->now.s < network->until.s))
         mode = network->mode;
-    return config->mode == MODE_OBSERVE || mode == MODE_OBSERVE ? MODE_OBSERVE
-                                                                : MODE_ENFORCE;
+    return daemon == MODE_OBSERVE || mode == MODE_OBSERVE ? MODE_OBSERVE
+                                                          : MODE_ENFORCE;
 }
 
 static enum session_kind
@@ -194,6 +198,7 @@ scene_make(const struct config *config, const struct facts *facts,
            struct scene *out)
 {
     out->now = facts->now;
+    out->acts = facts->acts;
     out->client = prefix_of_sockaddr(facts->client);
     out->tls_on = facts->tls;
     find_listener(config, facts, out);

@@ -74,6 +74,29 @@ next_part(const struct subject *s, size_t *at, enum subject_kind *kind,
 }
 
 bool
+subject_part(const struct subject *subject, size_t i, enum subject_kind *kind,
+             char text[SUBJECT_PART_MAX + 1])
+{
+    const uint8_t *bytes;
+    size_t at = 1, len;
+
+    do {
+        if (!next_part(subject, &at, kind, &bytes, &len))
+            return false;
+    } while (i-- > 0);
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+    return true;
+}
+
+bool
+subject_same(const struct subject *a, const struct subject *b)
+{
+    return a->kind == b->kind && a->len == b->len &&
+           memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+bool
 subject_read(const uint8_t *bytes, size_t len, struct subject *out)
 {
     struct subject s;

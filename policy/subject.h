@@ -64,6 +64,14 @@ char *subject_print(const struct subject *subject, char buf[SUBJECT_TEXT]);
 enum ms_err subject_parse(const char *text, struct subject *out,
                           struct why *why);
 
+/* Part I (0, or 1 of a pair) of SUBJECT: its kind, and its text as it was when
+ * the subject was made.  False: there is none. */
+bool subject_part(const struct subject *subject, size_t i,
+                  enum subject_kind *kind, char text[SUBJECT_PART_MAX + 1]);
+
+/* Are both the same?  Pure. */
+bool subject_same(const struct subject *a, const struct subject *b);
+
 /* Are LEN bytes at BYTES a subject (read from a file, say)?  Then fill OUT. */
 bool subject_read(const uint8_t *bytes, size_t len, struct subject *out);
 

@@ -73,10 +73,8 @@ put(struct line *line, const char *text)
     line->text[line->len] = '\0';
 }
 
-/* "12 minutes": an exact span in its largest unit, another one rounded up to
- * a unit that a person would use. */
-static char *
-in_words(uint64_t seconds, char buf[RATE_TEXT])
+char *
+verdict_span(uint64_t seconds, char buf[RATE_TEXT])
 {
     static const struct {
         uint64_t s, least;
@@ -99,9 +97,8 @@ in_words(uint64_t seconds, char buf[RATE_TEXT])
     return buf;
 }
 
-/* What is counted, as a person says it. */
-static const char *
-counted(enum metric metric)
+const char *
+verdict_counted(enum metric metric)
 {
     static const char *const words[METRICS] = {
         [METRIC_CONNECTIONS] = "connections",
@@ -131,7 +128,8 @@ put_span(struct line *line, const struct verdict *v)
 {
     char buf[RATE_TEXT];
 
-    put(line, v->rate.span_s == 0 ? "message" : in_words(v->rate.span_s, buf));
+    put(line,
+        v->rate.span_s == 0 ? "message" : verdict_span(v->rate.span_s, buf));
 }
 
 /* "31 messages in 1 minute, the limit is 30; try again in 12 seconds" */
@@ -143,7 +141,7 @@ put_numbers(struct line *line, const struct verdict *v)
     put(line, ": ");
     put_count(line, v, v->used);
     put(line, " ");
-    put(line, counted(v->limit->count));
+    put(line, verdict_counted(v->limit->count));
     put(line, v->rate.span_s == 0 ? " in one " : " in ");
     put_span(line, v);
     put(line, ", the limit is ");
@@ -154,7 +152,7 @@ put_numbers(struct line *line, const struct verdict *v)
         put(line, "; this is more than can be sent at all");
     } else {
         put(line, "; try again in ");
-        put(line, in_words(v->retry_s, buf));
+        put(line, verdict_span(v->retry_s, buf));
     }
 }
 
@@ -194,7 +192,7 @@ put_field(struct line *line, const char *name, size_t len,
         break;
     case 5:
         if (v->limit != NULL && v->retry_s != UINT64_MAX)
-            put(line, in_words(v->retry_s, buf));
+            put(line, verdict_span(v->retry_s, buf));
         break;
     case 6:
         put(line, ref);

@@ -43,6 +43,13 @@ struct verdict {
 
 const char *verdict_action_name(enum verdict_action action);
 
+/* "12 minutes": an exact span in its largest unit, another one rounded up to a
+ * unit that a person would use.  Returns BUF. */
+char *verdict_span(uint64_t seconds, char buf[RATE_TEXT]);
+
+/* What METRIC counts, as a person says it: "recipients elsewhere". */
+const char *verdict_counted(enum metric metric);
+
 /* Nothing against it. */
 void verdict_continue(struct verdict *out);
 

@@ -5,6 +5,8 @@
  */
 #include <config.h>
 
+#include "policy/acts.h"
+#include "policy/explain.h"
 #include "policy/policy.h"
 #include "policy/store/memory.h"
 #include "policy/store/store.h"
@@ -21,7 +23,7 @@
 
 #include "test/unit.h"
 
-enum { WORDS = 32, LINE = 4096, RECEIPTS = 4096 };
+enum { WORDS = 32, LINE = 4096, RECEIPTS = 4096, ACTS = 32 };
 
 /* One play: the daemon's part, with everything in plain sight. */
 struct play {
@@ -31,6 +33,9 @@ struct play {
     struct config *config, *connect_config;
     struct config *old[16]; /* ended with the play: verdicts point into them */
     size_t n_old;
+    struct act set[ACTS]; /* by operators, beside the configuration */
+    size_t n_set;
+    struct acts *acts, *connect_acts;
     struct store *store;
 
     struct sockaddr_storage client;
@@ -125,13 +130,14 @@ add_receipts(struct play *play, const struct charge_answers *answers)
     }
 }
 
-/* What ANSWERS would be if nobody but this host could count: with one host,
- * its share is the limit. */
+/* What ANSWERS to ITEMS would be if nobody but this host could count: with one
+ * host, its share is the limit. */
 static void
-answer_alone(struct play *play, struct charge_answers *answers)
+answer_alone(struct play *play, const struct charge_item *items,
+             struct charge_answers *answers)
 {
     for (size_t i = 0; i < answers->n; i++) {
-        const struct charge_item *item = &play->p.items[i];
+        const struct charge_item *item = &items[i];
         struct charge_answer *answer = &answers->item[i];
 
         if (!play->away || item->host || item->fallback == FALLBACK_LOCAL)
@@ -153,7 +159,89 @@ charge(struct play *play, struct charge_answers *answers)
     assert_int_equal(store_collect(play->store, ticket,
                                    (struct mono){play->now_ms + 300}, answers),
                      MS_OK);
-    answer_alone(play, answers);
+    answer_alone(play, play->p.items, answers);
+}
+
+/* ----- explained beforehand: it must come out as it then does */
+
+struct foreseen {
+    bool asked;
+    struct verdict verdict;
+    enum stage stage;
+    unsigned steps;
+};
+
+static enum ms_err
+look(void *arg, const struct charge_item *items, size_t n,
+     struct charge_answers *out)
+{
+    struct play *play = arg;
+    struct store_ticket *ticket;
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(items[i].kind, CHARGE_LOOK);
+    assert_int_equal(store_submit(play->store, items, n, now(play), &ticket),
+                     MS_OK);
+    assert_int_equal(store_collect(play->store, ticket,
+                                   (struct mono){play->now_ms + 300}, out),
+                     MS_OK);
+    answer_alone(play, items, out);
+    return MS_OK;
+}
+
+static void
+count_step(void *to, const struct explain_step *step)
+{
+    struct foreseen *foreseen = to;
+
+    foreseen->steps++;
+    assert_true(step->text[0] != '\0' && step->rule[0] != '\0');
+}
+
+static void
+foresee(struct play *play, enum stage stage, struct foreseen *out)
+{
+    const struct explain_asked asked = {
+        .config = play->config,
+        .facts = play->facts,
+        .recipients = &play->facts.recipient,
+        .n_recipients = stage == STAGE_RCPT,
+        .look = look,
+        .arg = play,
+    };
+
+    out->asked = stage == STAGE_MAIL || stage == STAGE_RCPT;
+    out->steps = 0;
+    if (!out->asked)
+        return;
+    assert_int_equal(
+        policy_explain(&asked, count_step, out, &out->verdict, &out->stage),
+        MS_OK);
+    assert_true(out->steps > 3);
+}
+
+/* What stops an earlier stage by now says nothing about this one. */
+static void
+compare(struct play *play, enum stage stage, const struct foreseen *foreseen)
+{
+    const struct verdict *v = &play->p.verdict;
+    const bool refuses = foreseen->verdict.action == VERDICT_DEFER ||
+                         foreseen->verdict.action == VERDICT_REJECT;
+
+    if (!foreseen->asked || (refuses && foreseen->stage < stage))
+        return;
+    if (!refuses || foreseen->stage > stage) {
+        if (policy_refuses(&play->p))
+            stop(play, "not foreseen:", v->rule);
+        return;
+    }
+    if (v->action != foreseen->verdict.action ||
+        v->used != foreseen->verdict.used ||
+        v->observed != foreseen->verdict.observed ||
+        v->code != foreseen->verdict.code ||
+        v->retry_s != foreseen->verdict.retry_s ||
+        strcmp(v->rule, foreseen->verdict.rule) != 0)
+        stop(play, "foreseen, and did not come:", foreseen->verdict.rule);
 }
 
 /* Ask, charge and answer until the verdict stands; a refusal costs nothing. */
@@ -162,9 +250,12 @@ decide(struct play *play, enum stage stage)
 {
     static struct charge_answers answers;
     size_t before = play->n_receipts;
+    struct foreseen foreseen;
     bool done = false;
 
     play->facts.now = now(play).wall;
+    play->facts.acts = play->acts;
+    foresee(play, stage, &foreseen);
     policy_ask(play->config, &play->facts, stage, &play->p);
     while (!done) {
         bool charged = play->p.wants;
@@ -175,6 +266,7 @@ decide(struct play *play, enum stage stage)
         }
         done = policy_answer(&play->p, charged ? &answers : NULL);
     }
+    compare(play, stage, &foreseen);
     if (policy_refuses(&play->p))
         give_back(play, before);
     policy_count(&play->p, &play->facts);
@@ -257,11 +349,12 @@ judge_connect(struct play *play)
     play->connecting = NULL;
     assert_int_equal(err, MS_OK);
     facts.now = play->connected;
+    facts.acts = play->connect_acts;
     facts.login = facts.login_type = facts.sender = NULL;
     facts.size = 0;
     policy_ask(play->connect_config, &facts, STAGE_CONNECT, &play->p);
     assert_int_equal(play->p.n_items, answers.n);
-    answer_alone(play, &answers);
+    answer_alone(play, play->p.items, &answers);
     (void)policy_answer(&play->p, &answers);
     return policy_refuses(&play->p);
 }
@@ -297,6 +390,9 @@ do_connect(struct play *play, char **word, size_t n)
     set_client(play, n > 1 ? word[1] : "unknown",
                (uint16_t)strtoul(source, NULL, 10));
     play->connect_config = play->config;
+    acts_put(play->connect_acts);
+    play->connect_acts = acts_get(play->acts);
+    f->acts = play->acts;
     f->now = play->connected = now(play).wall;
     policy_ask(play->config, f, STAGE_CONNECT, &play->p);
     if (play->p.wants)
@@ -370,6 +466,7 @@ do_refused(struct play *play, char **word, size_t n)
     f->refused = true;
     f->unknown = n > 2 && strncmp(word[2], "5.1.", 4) == 0;
     f->now = now(play).wall;
+    f->acts = play->acts;
     policy_ask(play->config, f, STAGE_REFUSED, &play->p);
     if (play->p.wants)
         charge(play, &answers); /* never refunded */
@@ -401,20 +498,35 @@ do_abort(struct play *play, char **word, size_t n)
     nothing(play);
 }
 
-static void
-do_after(struct play *play, char **word, size_t n)
+static int64_t
+read_span(const struct play *play, const char *span)
 {
     struct rate rate;
     char text[64];
 
-    if (n > 1 && word[1][strlen(word[1]) - 1] == 's') {
-        play->now_ms += 1000 * strtoll(word[1], NULL, 10);
-        return;
-    }
-    (void)snprintf(text, sizeof(text), "1/%s", n > 1 ? word[1] : "");
+    if (*span != '\0' && span[strlen(span) - 1] == 's')
+        return strtoll(span, NULL, 10);
+    (void)snprintf(text, sizeof(text), "1/%s", span);
     if (rate_parse(text, RATE_EVENTS, &rate, NULL) != MS_OK)
         stop(play, "no span:", text);
-    play->now_ms += 1000 * (int64_t)rate.span_s;
+    return (int64_t)rate.span_s;
+}
+
+static int64_t
+read_time(const struct play *play, const char *day, const char *hour)
+{
+    struct tm tm = {0};
+
+    if (strptime(day, "%Y-%m-%d", &tm) == NULL ||
+        strptime(hour, "%H:%M", &tm) == NULL)
+        stop(play, "say: 2026-11-22 10:00", "");
+    return (int64_t)timegm(&tm);
+}
+
+static void
+do_after(struct play *play, char **word, size_t n)
+{
+    play->now_ms += 1000 * read_span(play, n > 1 ? word[1] : "");
 }
 
 static void
@@ -428,12 +540,110 @@ do_store(struct play *play, char **word, size_t n)
 static void
 do_time(struct play *play, char **word, size_t n)
 {
-    struct tm tm = {0};
-
-    if (n != 3 || strptime(word[1], "%Y-%m-%d", &tm) == NULL ||
-        strptime(word[2], "%H:%M", &tm) == NULL)
+    if (n != 3)
         stop(play, "say: time 2026-11-22 10:00", "");
-    play->now_ms = 1000 * (int64_t)timegm(&tm);
+    play->now_ms = 1000 * read_time(play, word[1], word[2]);
+}
+
+/* ----- what operators set */
+
+static void
+take_acts(struct play *play)
+{
+    acts_put(play->acts);
+    play->acts = NULL;
+    assert_int_equal(acts_create(play->set, play->n_set, &play->acts), MS_OK);
+}
+
+/* From word I on: how long ACT holds, and for which limit; then it is set. */
+static void
+set_act(struct play *play, struct act *act, char **word, size_t n, size_t i)
+{
+    const char *value;
+
+    act->since = now(play).wall;
+    act->until.s = ACT_FOR_EVER;
+    for (; i < n; i++) {
+        if (pair(word, n, &i, "for", &value)) {
+            act->until.s = act->since.s + read_span(play, value);
+        } else if (pair(word, n, &i, "limit", &value)) {
+            (void)snprintf(act->limit, sizeof(act->limit), "%s", value);
+        } else if (strcmp(word[i], "until") == 0 && i + 2 < n) {
+            act->until.s = read_time(play, word[i + 1], word[i + 2]);
+            i += 2;
+        } else {
+            stop(play, "what is", word[i]);
+        }
+    }
+    if (play->n_set == ACTS)
+        stop(play, "too many acts", "");
+    play->set[play->n_set++] = *act;
+    take_acts(play);
+}
+
+static void
+read_subject(const struct play *play, const char *text, struct subject *out)
+{
+    const char *plus = strchr(text, '+'), *colon = strchr(text, ':');
+
+    if (plus != NULL && colon != NULL && plus < colon) { /* client+sender:a+b */
+        char value[LINE];
+
+        (void)snprintf(value, sizeof(value), "%s", colon + 1);
+        plus = strchr(value, '+');
+        if (strncmp(text, "client+sender:", 14) != 0 || plus == NULL)
+            stop(play, "no such pair:", text);
+        value[plus - value] = '\0';
+        assert_true(subject_make_pair(SUBJECT_CLIENT, value, SUBJECT_SENDER,
+                                      plus + 1, out));
+    } else if (subject_parse(text, out, NULL) != MS_OK) {
+        stop(play, "no subject:", text);
+    }
+}
+
+static void
+do_exempt(struct play *play, char **word, size_t n)
+{
+    struct act act = {.kind = ACT_EXEMPT};
+
+    read_subject(play, n > 1 ? word[1] : "", &act.subject);
+    set_act(play, &act, word, n, 2);
+}
+
+static void
+do_raise(struct play *play, char **word, size_t n)
+{
+    struct act act = {.kind = ACT_RAISE};
+
+    if (n < 4 || rates_parse(word[3], RATE_EVENTS, &act.rates, NULL) != MS_OK)
+        stop(play, "say: raise SUBJECT LIMIT RATES", "");
+    read_subject(play, word[1], &act.subject);
+    (void)snprintf(act.limit, sizeof(act.limit), "%s", word[2]);
+    set_act(play, &act, word, n, 4);
+}
+
+static void
+do_mode(struct play *play, char **word, size_t n)
+{
+    struct act act = {
+        .kind = ACT_MODE, .subject.kind = SUBJECT_KINDS, .mode = MODE_ENFORCE};
+
+    if (n > 1 && strcmp(word[1], "observe") == 0)
+        act.mode = MODE_OBSERVE;
+    else if (n < 2 || strcmp(word[1], "enforce") != 0)
+        stop(play, "say: mode observe, or: mode enforce", "");
+    set_act(play, &act, word, n, 2);
+}
+
+static void
+do_withdraw(struct play *play, char **word, size_t n)
+{
+    (void)word;
+    (void)n;
+    if (play->n_set == 0)
+        stop(play, "nothing is set", "");
+    play->n_set--;
+    take_acts(play);
 }
 
 /* ----- what is expected */
@@ -511,11 +721,12 @@ static const struct {
     const char *name;
     void (*act)(struct play *, char **, size_t);
 } verbs[] = {
-    {"connect", do_connect}, {"mail", do_mail},   {"rcpt", do_rcpt},
-    {"refused", do_refused}, {"end", do_end},     {"abort", do_abort},
-    {"after", do_after},     {"time", do_time},   {"says", do_says},
-    {"trial", do_trial},     {"warns", do_warns}, {"quiet", do_quiet},
-    {"store", do_store},
+    {"connect", do_connect}, {"mail", do_mail},         {"rcpt", do_rcpt},
+    {"refused", do_refused}, {"end", do_end},           {"abort", do_abort},
+    {"after", do_after},     {"time", do_time},         {"says", do_says},
+    {"trial", do_trial},     {"warns", do_warns},       {"quiet", do_quiet},
+    {"store", do_store},     {"exempt", do_exempt},     {"raise", do_raise},
+    {"mode", do_mode},       {"withdraw", do_withdraw},
 };
 
 /* "VERB ... [x N] [= EXPECTED ...]" */
@@ -625,6 +836,8 @@ test_file(void **state)
     fclose(in);
     store_drop(play->store, play->connecting);
     store_destroy(play->store);
+    acts_put(play->acts);
+    acts_put(play->connect_acts);
     config_destroy(play->config);
     while (play->n_old > 0)
         config_destroy(play->old[--play->n_old]);
