@@ -51,7 +51,8 @@ const char *explain_stage_name(enum stage stage);
 
 struct explain_asked {
     const struct config *config;
-    struct facts facts; /* of the session and MAIL; recipient unused */
+    struct facts facts; /* of the session and MAIL, and of a message that is
+                           under way; recipient unused */
     const char *const *recipients;
     size_t n_recipients; /* 0: only up to MAIL */
     /*
@@ -65,8 +66,11 @@ struct explain_asked {
 
 /*
  * Hand each step to EACH(TO), in the order of a session, and the verdict that
- * the client would meet first in *OUT (VERDICT_CONTINUE: none), at *STAGE.
- * Needs about 100 KB of stack.  What LOOK returns, MS_NOMEM.
+ * the client would meet first in *OUT (VERDICT_CONTINUE: none), at *STAGE; the
+ * last step says it in words.  The way ends at a refusal before RCPT, and
+ * goes on with the next recipient behind one at RCPT.  A limit is told of once,
+ * and again where it refuses.  Steps are borrowed for the call.  Needs about
+ * 100 KB of stack.  What LOOK returns.
  */
 enum ms_err policy_explain(const struct explain_asked *asked,
                            void (*each)(void *to,

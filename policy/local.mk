@@ -18,6 +18,7 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config_parse.c %reldir%/config_parse.h \
 	%reldir%/config_print.c \
 	%reldir%/config_refer.c \
+	%reldir%/config_socket.c \
 	%reldir%/config_store.c \
 	%reldir%/config_text.c %reldir%/config_text.h \
 	%reldir%/config_value.c \
@@ -26,13 +27,16 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/endpoint.c %reldir%/endpoint.h \
 	%reldir%/err.c %reldir%/err.h \
 	%reldir%/explain.c %reldir%/explain.h \
+	%reldir%/explain_limits.c \
+	%reldir%/explain_say.c %reldir%/explain_say.h \
+	%reldir%/explain_session.c \
 	%reldir%/guess.c %reldir%/guess.h \
 	%reldir%/lexer.c %reldir%/lexer.h \
 	%reldir%/limit.c %reldir%/limit.h \
 	%reldir%/names.c %reldir%/names.h \
 	%reldir%/nettree.c %reldir%/nettree.h \
 	%reldir%/notes.c %reldir%/notes.h \
-	%reldir%/option.c %reldir%/option.h \
+	%reldir%/option.c %reldir%/option.h %reldir%/option_block.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/prefix.c %reldir%/prefix.h \
 	%reldir%/rate.c %reldir%/rate.h \

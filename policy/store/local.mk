@@ -12,6 +12,7 @@ noinst_LTLIBRARIES += %reldir%/libstore.la
 	%reldir%/saver.c %reldir%/saver.h \
 	%reldir%/shard.c %reldir%/shard.h \
 	%reldir%/sitekey.c %reldir%/sitekey.h \
+	%reldir%/sqlfile.c %reldir%/sqlfile.h \
 	%reldir%/sqlite.c %reldir%/sqlite.h \
 	%reldir%/statedir.c %reldir%/statedir.h \
 	%reldir%/statefile.c %reldir%/statefile.h \

@@ -412,6 +412,7 @@ begin(const struct redis_needs *needs)
     r->events = needs->events;
     r->describe = needs->describe;
     r->changed = needs->changed;
+    r->board = needs->board;
     r->arg = needs->arg;
     r->shadow = needs->shadow;
     r->offset_ms = REDIS_CORE_NO_OFFSET;
@@ -449,6 +450,12 @@ store_redis_create(const struct redis_needs *needs, struct store **out,
     }
     *out = &r->store;
     return MS_OK;
+}
+
+struct store *
+store_redis_shadow(struct store *store)
+{
+    return of(store)->shadow;
 }
 
 bool

@@ -30,7 +30,7 @@ enum {
 };
 
 /* What each derived key is for. */
-enum { FOR_HASH = 1, FOR_SEAL, FOR_PRINT };
+enum { FOR_HASH = 1, FOR_SEAL, FOR_PRINT, FOR_TEXT, FOR_BYTES };
 static const char context[crypto_kdf_CONTEXTBYTES] = {'m', 'o', 'r', 't',
                                                       's', 'a', 'f', 'e'};
 
@@ -42,10 +42,14 @@ _Static_assert(KEY == 32 && SITEKEY_HASH >= crypto_generichash_BYTES_MIN,
                "the sizes that the header names");
 _Static_assert(SUBJECT_BYTES + SITEKEY_PAD + NONCE + MAC <= SITEKEY_SEALED,
                "a sealed name has room");
+_Static_assert(SITEKEY_BYTES_PAD + NONCE + MAC <= SITEKEY_BYTES_MORE,
+               "and so have sealed bytes");
 
 struct sitekey {
     uint8_t hash[crypto_generichash_KEYBYTES];
     uint8_t seal[crypto_secretbox_KEYBYTES];
+    uint8_t text[crypto_generichash_KEYBYTES];
+    uint8_t bytes[crypto_secretbox_KEYBYTES];
     char print[SITEKEY_PRINT];
 };
 
@@ -64,6 +68,10 @@ sitekey_from(const uint8_t bytes[KEY], struct sitekey **out)
                                bytes);
     crypto_kdf_derive_from_key(key->seal, sizeof(key->seal), FOR_SEAL, context,
                                bytes);
+    crypto_kdf_derive_from_key(key->text, sizeof(key->text), FOR_TEXT, context,
+                               bytes);
+    crypto_kdf_derive_from_key(key->bytes, sizeof(key->bytes), FOR_BYTES,
+                               context, bytes);
     crypto_kdf_derive_from_key(print, sizeof(print), FOR_PRINT, context, bytes);
     sodium_bin2hex(key->print, sizeof(key->print), print,
                    (sizeof(key->print) - 1) / 2);
@@ -327,4 +335,46 @@ sitekey_open(const struct sitekey *key, const uint8_t *sealed, size_t len,
            subject_read(padded, plain, out);
     sodium_memzero(padded, sizeof(padded));
     return good;
+}
+
+/* ----- other things */
+
+void
+sitekey_hash_text(const struct sitekey *key, const char *text,
+                  uint8_t out[SITEKEY_HASH])
+{
+    crypto_generichash(out, SITEKEY_HASH, (const uint8_t *)text, strlen(text),
+                       key->text, sizeof(key->text));
+}
+
+size_t
+sitekey_seal_bytes(const struct sitekey *key, const void *bytes, size_t len,
+                   uint8_t *out, size_t room)
+{
+    uint8_t *plain = out + NONCE + MAC; /* it is sealed where it stands */
+    size_t padded = len;
+
+    if (room < SITEKEY_BYTES_MORE || len > room - SITEKEY_BYTES_MORE)
+        return 0;
+    if (len > 0)
+        memcpy(plain, bytes, len);
+    if (sodium_pad(&padded, plain, len, SITEKEY_BYTES_PAD,
+                   room - NONCE - MAC) != 0)
+        return 0;
+    randombytes_buf(out, NONCE);
+    crypto_secretbox_easy(out + NONCE, plain, padded, out, key->bytes);
+    return NONCE + MAC + padded;
+}
+
+bool
+sitekey_open_bytes(const struct sitekey *key, const uint8_t *sealed, size_t len,
+                   uint8_t *out, size_t *out_len)
+{
+    if (len < NONCE + MAC + SITEKEY_BYTES_PAD)
+        return false;
+    len -= NONCE;
+    return crypto_secretbox_open_easy(out, sealed + NONCE, len, sealed,
+                                      key->bytes) == 0 &&
+           (len - MAC) % SITEKEY_BYTES_PAD == 0 &&
+           sodium_unpad(out_len, out, len - MAC, SITEKEY_BYTES_PAD) == 0;
 }

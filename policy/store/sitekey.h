@@ -18,7 +18,9 @@ enum {
     SITEKEY_HASH = 16,
     SITEKEY_PRINT = 17, /* 16 hexadecimal digits and a NUL */
     SITEKEY_PAD = 32,   /* names are sealed in multiples of it */
-    SITEKEY_SEALED = SUBJECT_BYTES + SITEKEY_PAD + 24 + 16 + 8
+    SITEKEY_SEALED = SUBJECT_BYTES + SITEKEY_PAD + 24 + 16 + 8,
+    SITEKEY_BYTES_PAD = 64, /* other bytes, in multiples of this */
+    SITEKEY_BYTES_MORE = SITEKEY_BYTES_PAD + 24 + 16 /* than they were */
 };
 
 struct sitekey;
@@ -58,5 +60,22 @@ size_t sitekey_seal(const struct sitekey *key, const struct subject *subject,
 /* False: not sealed with this key, damaged, or not a subject. */
 bool sitekey_open(const struct sitekey *key, const uint8_t *sealed, size_t len,
                   struct subject *out);
+
+/* ----- other things that hosts tell one another, with keys of their own: what
+ * is made for one kind of thing is never taken for the other */
+
+/* Keyed BLAKE2b-128 of the name TEXT. */
+void sitekey_hash_text(const struct sitekey *key, const char *text,
+                       uint8_t out[SITEKEY_HASH]);
+
+/* Seal LEN bytes (the same way); returns the length, at most LEN +
+ * SITEKEY_BYTES_MORE, or 0: more than ROOM. */
+size_t sitekey_seal_bytes(const struct sitekey *key, const void *bytes,
+                          size_t len, uint8_t *out, size_t room);
+
+/* What was sealed, *OUT_LEN bytes of it in OUT, which has room for LEN.  False:
+ * not sealed with this key, or damaged. */
+bool sitekey_open_bytes(const struct sitekey *key, const uint8_t *sealed,
+                        size_t len, uint8_t *out, size_t *out_len);
 
 #endif

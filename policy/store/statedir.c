@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * policy/store/statedir.c - the directory of the embedded store.  SQLite opens
- * by path and follows links; that is safe only in a directory that nobody else
- * can write to, so such a one is insisted upon.
+ * policy/store/statedir.c - a file in the directory of the embedded store.
+ * SQLite opens by path and follows links; that is safe only in a directory that
+ * nobody else can write to, so such a one is insisted upon.
  */
 #include <config.h>
 
@@ -18,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STATE "state.db"
-#define DRAFT "state.db.new"
 #define LOCK "lock"
 
 /* What SQLite puts beside a file. */
@@ -30,8 +28,9 @@ enum { NAME = 64, ASIDE_TRIES = 100 };
 
 struct statedir {
     int fd, lock;
-    bool locked;
-    dev_t dev; /* of state.db as it was found */
+    bool ours;        /* nobody else uses the file */
+    const char *name; /* of the file; a literal */
+    dev_t dev;        /* of it as it was found */
     ino_t ino;
     char path[STATEDIR_PATH]; /* without a last slash: it would follow a link */
     char file[STATEDIR_PATH + NAME];
@@ -50,8 +49,9 @@ set_paths(struct statedir *dir, const char *path, struct why *why)
                        path);
     memcpy(dir->path, path, len);
     dir->path[len] = '\0';
-    (void)snprintf(dir->file, sizeof(dir->file), "%s/" STATE, dir->path);
-    (void)snprintf(dir->draft, sizeof(dir->draft), "%s/" DRAFT, dir->path);
+    (void)snprintf(dir->file, sizeof(dir->file), "%s/%s", dir->path, dir->name);
+    (void)snprintf(dir->draft, sizeof(dir->draft), "%s/%s.new", dir->path,
+                   dir->name);
     return MS_OK;
 }
 
@@ -124,14 +124,16 @@ lock_directory(struct statedir *dir, struct why *why)
     if (flock(dir->lock, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? tell_holder(dir, why)
                                     : why_errno(why, MS_UNAVAIL, dir->path);
-    dir->locked = true;
     if (ftruncate(dir->lock, 0) == 0)
         dprintf(dir->lock, "%ld\n", (long)getpid()); /* only for people */
     return MS_OK;
 }
 
-enum ms_err
-statedir_open(const char *path, struct statedir **out, struct why *why)
+enum locking { LOCK_IT, LOCKED_BY_CALLER };
+
+static enum ms_err
+open_for(const char *path, const char *name, enum locking locking,
+         struct statedir **out, struct why *why)
 {
     struct statedir *dir = calloc(1, sizeof(*dir));
     enum ms_err err;
@@ -139,16 +141,31 @@ statedir_open(const char *path, struct statedir **out, struct why *why)
     if (dir == NULL)
         return why_set(why, MS_NOMEM, "%s: no memory", path);
     dir->fd = dir->lock = -1;
+    dir->name = name;
     err = set_paths(dir, path, why);
     if (err == MS_OK)
         err = open_directory(dir, why);
-    if (err == MS_OK)
+    if (err == MS_OK && locking == LOCK_IT)
         err = lock_directory(dir, why);
+    dir->ours = err == MS_OK;
     if (err == MS_OK)
         *out = dir;
     else
         statedir_close(dir);
     return err;
+}
+
+enum ms_err
+statedir_open(const char *path, struct statedir **out, struct why *why)
+{
+    return open_for(path, "state.db", LOCK_IT, out, why);
+}
+
+enum ms_err
+statedir_beside(const char *path, const char *name, struct statedir **out,
+                struct why *why)
+{
+    return open_for(path, name, LOCKED_BY_CALLER, out, why);
 }
 
 /* SQLite leaves a journal behind that nothing was written to. */
@@ -159,7 +176,7 @@ remove_empty_journals(const struct statedir *dir)
     struct stat st;
 
     for (unsigned i = 0; i < JOURNALS; i++) {
-        (void)snprintf(name, sizeof(name), STATE "%s", journals[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", dir->name, journals[i]);
         if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(st.st_mode) && st.st_size == 0)
             unlinkat(dir->fd, name, 0);
@@ -171,7 +188,7 @@ statedir_close(struct statedir *dir)
 {
     if (dir == NULL)
         return;
-    if (dir->locked)
+    if (dir->ours)
         remove_empty_journals(dir);
     if (dir->lock >= 0)
         close(dir->lock);
@@ -226,11 +243,11 @@ statedir_look(struct statedir *dir, bool *found, struct why *why)
     enum ms_err err = MS_OK;
 
     for (unsigned i = 0; i < JOURNALS && err == MS_OK; i++) {
-        (void)snprintf(name, sizeof(name), STATE "%s", journals[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", dir->name, journals[i]);
         err = look_at(dir, name, found, &st, why);
     }
     if (err == MS_OK)
-        err = look_at(dir, STATE, found, &st, why);
+        err = look_at(dir, dir->name, found, &st, why);
     if (err == MS_OK && *found) {
         dir->dev = st.st_dev;
         dir->ino = st.st_ino;
@@ -243,7 +260,7 @@ statedir_is_same(const struct statedir *dir)
 {
     struct stat st;
 
-    return fstatat(dir->fd, STATE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstatat(dir->fd, dir->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
            st.st_dev == dir->dev && st.st_ino == dir->ino;
 }
 
@@ -267,11 +284,13 @@ remove_journals(const struct statedir *dir, const char *stem)
 enum ms_err
 statedir_begin_draft(struct statedir *dir, struct why *why)
 {
+    char name[NAME];
     int fd;
 
-    unlinkat(dir->fd, DRAFT, 0);
-    remove_journals(dir, DRAFT);
-    fd = openat(dir->fd, DRAFT,
+    (void)snprintf(name, sizeof(name), "%s.new", dir->name);
+    unlinkat(dir->fd, name, 0);
+    remove_journals(dir, name);
+    fd = openat(dir->fd, name,
                 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return why_errno(why, MS_UNAVAIL, dir->draft);
@@ -282,8 +301,11 @@ statedir_begin_draft(struct statedir *dir, struct why *why)
 enum ms_err
 statedir_end_draft(struct statedir *dir, struct why *why)
 {
-    remove_journals(dir, STATE); /* of a file that is gone */
-    if (renameat(dir->fd, DRAFT, dir->fd, STATE) != 0 || fsync(dir->fd) != 0)
+    char name[NAME];
+
+    (void)snprintf(name, sizeof(name), "%s.new", dir->name);
+    remove_journals(dir, dir->name); /* of a file that is gone */
+    if (renameat(dir->fd, name, dir->fd, dir->name) != 0 || fsync(dir->fd) != 0)
         return why_errno(why, MS_UNAVAIL, dir->file);
     return MS_OK;
 }
@@ -300,11 +322,11 @@ free_name(const struct statedir *dir, struct wall now, char name[NAME])
     if (gmtime_r(&s, &tm) == NULL ||
         strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm) == 0)
         memcpy(when, "undated", sizeof("undated"));
-    (void)snprintf(name, NAME, STATE ".damaged-%s", when);
+    (void)snprintf(name, NAME, "%s.damaged-%s", dir->name, when);
     for (int i = 2; i < ASIDE_TRIES; i++) {
         if (fstatat(dir->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             return errno == ENOENT;
-        (void)snprintf(name, NAME, STATE ".damaged-%s-%d", when, i);
+        (void)snprintf(name, NAME, "%s.damaged-%s-%d", dir->name, when, i);
     }
     return false;
 }
@@ -322,12 +344,12 @@ statedir_move_aside(struct statedir *dir, struct wall now,
                        dir->file);
     remove_empty_journals(dir);
     for (unsigned i = 0; i < JOURNALS; i++) {
-        (void)snprintf(from, sizeof(from), STATE "%s", journals[i]);
+        (void)snprintf(from, sizeof(from), "%s%s", dir->name, journals[i]);
         (void)snprintf(to, sizeof(to), "%s%s", name, journals[i]);
         if (renameat(dir->fd, from, dir->fd, to) != 0 && errno != ENOENT)
             return why_errno(why, MS_UNAVAIL, dir->file);
     }
-    if (renameat(dir->fd, STATE, dir->fd, name) != 0)
+    if (renameat(dir->fd, dir->name, dir->fd, name) != 0)
         return why_errno(why, MS_UNAVAIL, dir->file);
     (void)snprintf(aside, STATEDIR_PATH, "%.*s/%s", STATEDIR_PATH - NAME - 2,
                    dir->path, name);

@@ -26,6 +26,14 @@ enum ms_err statedir_open(const char *path, struct statedir **out,
                           struct why *why);
 void statedir_close(struct statedir *dir);
 
+/*
+ * The same for another file, NAME (a literal, at most 30 letters), of PATH,
+ * which the caller has locked by statedir_open() until this is closed: all that
+ * is said of state.db below holds for it.
+ */
+enum ms_err statedir_beside(const char *path, const char *name,
+                            struct statedir **out, struct why *why);
+
 /* PATH/state.db, and the name under which a new one is made; borrowed. */
 const char *statedir_file(const struct statedir *dir);
 const char *statedir_draft(const struct statedir *dir);

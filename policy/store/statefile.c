@@ -3,9 +3,7 @@
  * policy/store/statefile.c - the embedded store's SQLite file.
  *
  * Ids are assigned by us and grow, so new rows go to the end of the tree; keyed
- * by its hash a million rows took 4.7 GB and ten times as long.  The lock is
- * exclusive, which keeps the journal's index in memory: a shared one is mapped,
- * and on a full disk touching it would end the daemon by SIGBUS.
+ * by its hash a million rows took 4.7 GB and ten times as long.
  */
 #include <config.h>
 
@@ -19,13 +17,12 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
+#include "policy/store/sqlfile.h"
 #include "policy/window.h"
 
 enum {
     APPLICATION = 0x4d534146, /* "MSAF" */
-    VALUE_MAX = 1 << 16,      /* no blob of ours is longer */
-    LOCK_WAIT_MS = 2000,
-    URI = 3 * 4096 + 64 /* room for any path, escaped */
+    URI = 3 * 4096 + 64       /* room for any path, escaped */
 };
 
 enum statement {
@@ -59,15 +56,11 @@ static const char schema[] =
     " subjects INTEGER NOT NULL, clean INTEGER NOT NULL,"
     " sum INTEGER NOT NULL);";
 
-/* Before the first access, so that no shared memory is ever made. */
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
-                               "PRAGMA synchronous = FULL;"
-                               "PRAGMA cache_size = -16384;"
-                               "PRAGMA wal_autocheckpoint = 4000;"
-                               "PRAGMA temp_store = MEMORY;"
-                               "PRAGMA secure_delete = ON;"
-                               "PRAGMA cell_size_check = ON;"
-                               "PRAGMA trusted_schema = OFF;";
+static const struct sqlfile_bounds bounds = {
+    .value_bytes = 1 << 16, /* no blob of ours is longer */
+    .cache_kib = 16384,
+    .journal_pages = 4000,
+};
 
 struct statefile {
     sqlite3 *db;
@@ -75,122 +68,38 @@ struct statefile {
 };
 
 static enum ms_err
-err_of(int rc)
+damaged(struct statefile *file, struct why *why, const char *what)
 {
-    switch (rc & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return MS_OK;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_FORMAT:
-    case SQLITE_MISMATCH:
-        return MS_INVALID;
-    case SQLITE_NOMEM:
-        return MS_NOMEM;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return MS_BUSY;
-    default:
-        return MS_UNAVAIL;
-    }
+    return sqlfile_damaged(file->db, why, what);
 }
 
-/* ERR in words, if it is one; RC is what SQLite said. */
-static enum ms_err
-say(struct statefile *file, enum ms_err err, int rc, struct why *why)
-{
-    const char *path = sqlite3_db_filename(file->db, "main");
-    int system = sqlite3_system_errno(file->db);
-    char buf[128];
-
-    if (err == MS_OK)
-        return MS_OK;
-    if (err != MS_UNAVAIL || system == 0)
-        return why_set(why, err, "%s: %s", path, sqlite3_errstr(rc));
-    return why_set(why, err, "%s: %s (%s)", path, sqlite3_errstr(rc),
-                   strerror_r(system, buf, sizeof(buf)));
-}
-
-/* MS_OK, or what RC means, in words. */
 static enum ms_err
 told(struct statefile *file, int rc, struct why *why)
 {
-    return say(file, err_of(rc), rc, why);
+    return sqlfile_told(file->db, rc, why);
 }
 
-/*
- * The same while reading.  Our statements are right, so that one cannot be
- * run ("SQL logic error") means that the file's head or schema is damaged.
- */
 static enum ms_err
 told_reading(struct statefile *file, int rc, struct why *why)
 {
-    return say(file, rc == SQLITE_ERROR ? MS_INVALID : err_of(rc), rc, why);
-}
-
-static enum ms_err
-damaged(struct statefile *file, struct why *why, const char *what)
-{
-    return why_set(why, MS_INVALID, "%s: %s",
-                   sqlite3_db_filename(file->db, "main"), what);
+    return sqlfile_told_reading(file->db, rc, why);
 }
 
 /* ----- opening */
-
-static int
-set_up(sqlite3 *db)
-{
-    sqlite3_extended_result_codes(db, 1);
-    sqlite3_busy_timeout(db, LOCK_WAIT_MS);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    /* Whoever only looks at a file leaves it as it is. */
-    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    return sqlite3_exec(db, settings, NULL, NULL, NULL);
-}
 
 static enum ms_err
 connect(const char *path, int flags, struct statefile **out, struct why *why)
 {
     struct statefile *file = calloc(1, sizeof(*file));
     enum ms_err err;
-    int rc;
 
     if (file == NULL)
         return why_set(why, MS_NOMEM, "%s: no memory", path);
-    rc = sqlite3_open_v2(path, &file->db,
-                         flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
-                         NULL);
-    err = err_of(rc);
-    if (err != MS_OK)
-        why_set(why, err, "%s: %s", path, sqlite3_errstr(rc));
-    else
-        err = told_reading(file, set_up(file->db), why);
+    err = sqlfile_connect(path, flags, &bounds, &file->db, why);
     if (err == MS_OK)
         *out = file;
     else
         statefile_close(file);
-    return err;
-}
-
-/* A pragma's number. */
-static enum ms_err
-pragma(struct statefile *file, const char *text, int64_t *out, struct why *why)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(file->db, text, -1, &statement, NULL);
-    enum ms_err err;
-
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(statement);
-    err = told_reading(file, rc, why);
-    if (rc == SQLITE_ROW)
-        *out = sqlite3_column_int64(statement, 0);
-    else if (err == MS_OK)
-        err = damaged(file, why, "it does not say what it is");
-    sqlite3_finalize(statement);
     return err;
 }
 
@@ -206,23 +115,11 @@ migrate(struct statefile *file, int64_t layout, struct why *why)
 static enum ms_err
 check_layout(struct statefile *file, struct why *why)
 {
-    int64_t application = 0, layout = 0;
-    enum ms_err err;
+    int64_t layout = 0;
+    enum ms_err err =
+        sqlfile_layout(file->db, APPLICATION, STATEFILE_LAYOUT, &layout, why);
 
-    err = pragma(file, "PRAGMA application_id", &application, why);
-    if (err == MS_OK)
-        err = pragma(file, "PRAGMA user_version", &layout, why);
-    if (err != MS_OK)
-        return err;
-    if (application != APPLICATION)
-        return damaged(file, why, "it is no file of mortsafe's");
-    if (layout > STATEFILE_LAYOUT)
-        return why_set(why, MS_VERSION,
-                       "%s was written by a newer mortsafe (layout %lld, this "
-                       "one knows %d): install that one, or move the file away",
-                       sqlite3_db_filename(file->db, "main"), (long long)layout,
-                       STATEFILE_LAYOUT);
-    return migrate(file, layout, why);
+    return err == MS_OK ? migrate(file, layout, why) : err;
 }
 
 static enum ms_err
@@ -433,12 +330,7 @@ statefile_commit(struct statefile *file, const struct statefile_meta *meta,
 enum ms_err
 statefile_settle(struct statefile *file, struct why *why)
 {
-    int rc = sqlite3_wal_checkpoint_v2(file->db, NULL,
-                                       SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-
-    if (rc == SQLITE_OK) /* then closing may remove the journal */
-        sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return told(file, rc, why);
+    return sqlfile_settle(file->db, why);
 }
 
 enum ms_err
@@ -447,16 +339,9 @@ statefile_create(const char *path, const struct statefile_meta *meta,
 {
     struct statefile *file = NULL;
     enum ms_err err = connect(path, SQLITE_OPEN_READWRITE, &file, why);
-    char head[128];
 
-    if (err != MS_OK)
-        return err;
-    (void)sqlite3_snprintf(
-        sizeof(head), head,
-        "PRAGMA journal_mode = WAL; BEGIN;"
-        "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-        APPLICATION, STATEFILE_LAYOUT);
-    err = told(file, sqlite3_exec(file->db, head, NULL, NULL, NULL), why);
+    if (err == MS_OK)
+        err = sqlfile_begin(file->db, APPLICATION, STATEFILE_LAYOUT, why);
     if (err == MS_OK)
         err = told(file, sqlite3_exec(file->db, schema, NULL, NULL, NULL), why);
     if (err == MS_OK)
@@ -514,7 +399,7 @@ statefile_read_meta(struct statefile *file, struct statefile_meta *out,
         whole = meta_fits(&meta, sqlite3_column_int64(s, 8));
     }
     sqlite3_finalize(s);
-    if (err_of(rc) != MS_OK)
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         return told_reading(file, rc, why);
     if (!whole)
         return damaged(file, why, "its first row is damaged");
@@ -525,22 +410,7 @@ statefile_read_meta(struct statefile *file, struct statefile_meta *out,
 enum ms_err
 statefile_check(struct statefile *file, struct why *why)
 {
-    sqlite3_stmt *s = NULL;
-    int rc =
-        sqlite3_prepare_v2(file->db, "PRAGMA quick_check(1)", -1, &s, NULL);
-    enum ms_err err;
-
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(s);
-    err = told_reading(file, rc, why);
-    if (rc == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
-
-        if (text == NULL || strcmp(text, "ok") != 0)
-            err = damaged(file, why, text != NULL ? text : "damaged");
-    }
-    sqlite3_finalize(s);
-    return err;
+    return sqlfile_check(file->db, why);
 }
 
 static const uint8_t *

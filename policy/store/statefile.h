@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * policy/store/statefile.h - the embedded store's SQLite file: the only module
- * that knows SQLite.  One thread at a time uses a file.  Every function may
- * also return MS_NOMEM.  After an error in a transaction the file is closed;
- * nothing of that transaction is in it.
+ * policy/store/statefile.h - the embedded store's SQLite file.  One thread at a
+ * time uses a file.  Every function may also return MS_NOMEM.  After an error
+ * in a transaction the file is closed; nothing of that transaction is in it.
  */
 #ifndef MORTSAFE_POLICY_STORE_STATEFILE_H
 #define MORTSAFE_POLICY_STORE_STATEFILE_H

@@ -53,6 +53,7 @@ struct redis {
     struct store_events events;
     void (*describe)(void *arg, struct store_host *out);
     void (*changed)(void *arg, const uint8_t *key);
+    void (*board)(void *arg);
     void *arg;
 
     struct store *shadow;

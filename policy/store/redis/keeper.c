@@ -18,6 +18,7 @@
 
 #include <sodium.h>
 
+#include "policy/store/redis/board.h"
 #include "policy/store/redis/drain.h"
 #include "policy/store/redis/record.h"
 #include "policy/store/redis/standing.h"
@@ -49,6 +50,7 @@ struct redis_keeper {
     pthread_cond_t done;
     bool runs, stop;
     bool missed; /* some news may not have come */
+    bool board;  /* is another, or may be */
     struct mono deltas_at;
     uint64_t wanted, finished; /* turns that somebody waits for */
     size_t n_news;
@@ -161,7 +163,7 @@ beat(struct redis_keeper *keeper, struct store_time now)
 
 /* What there is to do, copied from under the lock. */
 struct turn {
-    bool wanted, missed, deltas, stop;
+    bool wanted, missed, board, deltas, stop;
     uint64_t number;
     size_t n_news;
     uint8_t news[REDIS_RECORD_BATCH][SITEKEY_HASH];
@@ -181,6 +183,9 @@ begin_turn(struct redis_keeper *keeper, struct store_time now,
     turn->missed = keeper->missed && keeper->r->admitted;
     if (turn->missed)
         keeper->missed = false;
+    turn->board = keeper->board && keeper->r->admitted;
+    if (turn->board)
+        keeper->board = false;
     n = keeper->n_news < REDIS_RECORD_BATCH ? keeper->n_news
                                             : REDIS_RECORD_BATCH;
     turn->n_news = n;
@@ -205,6 +210,14 @@ end_turn(struct redis_keeper *keeper, const struct turn *turn, bool went)
 }
 
 static void
+catch_up_later(struct redis_keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->missed = true;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+static void
 take_turn(struct redis_keeper *keeper, const struct turn *turn,
           struct store_time now)
 {
@@ -214,8 +227,10 @@ take_turn(struct redis_keeper *keeper, const struct turn *turn,
 
     if (!r->foreign && (turn->wanted || now.mono.ms >= keeper->beat_at.ms))
         keeper->taken = beat(keeper, now);
+    if (turn->board && r->board != NULL)
+        r->board(r->arg);
     if (turn->missed && !redis_standing_catch_up(r, stores))
-        redis_keeper_missed(keeper); /* once more, later */
+        catch_up_later(keeper);
     if (turn->n_news > 0)
         redis_standing_read(r, (const uint8_t(*)[SITEKEY_HASH])turn->news,
                             turn->n_news, stores);
@@ -304,7 +319,7 @@ redis_keeper_create(struct redis *r, struct redis_keeper **out)
         return MS_NOMEM;
     keeper->r = r;
     keeper->pipe[0] = keeper->pipe[1] = -1;
-    keeper->missed = true; /* all that was told before */
+    keeper->missed = keeper->board = true; /* all that was told before */
     keeper->host = calloc(FLEET, sizeof(*keeper->host));
     pthread_mutex_init(&keeper->lock, NULL);
     pthread_cond_init(&keeper->done, NULL);
@@ -346,7 +361,7 @@ redis_keeper_returned(struct redis_keeper *keeper)
 
     pthread_mutex_lock(&keeper->lock);
     keeper->deltas_at = later(now, 0, HERD_MS);
-    keeper->missed = true;
+    keeper->missed = keeper->board = true;
     pthread_mutex_unlock(&keeper->lock);
     wake(keeper);
 }
@@ -355,7 +370,7 @@ void
 redis_keeper_missed(struct redis_keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
-    keeper->missed = true;
+    keeper->missed = keeper->board = true;
     pthread_mutex_unlock(&keeper->lock);
 }
 
@@ -368,6 +383,15 @@ ends_in(const char *text, size_t len, const char *word)
     return len >= n && memcmp(text + len - n, word, n) == 0;
 }
 
+static void
+hear_of_board(struct redis_keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->board = true;
+    pthread_mutex_unlock(&keeper->lock);
+    wake(keeper);
+}
+
 void
 redis_keeper_news(struct redis_keeper *keeper, const char *text, size_t len)
 {
@@ -376,6 +400,8 @@ redis_keeper_news(struct redis_keeper *keeper, const char *text, size_t len)
     struct subject subject;
     bool found;
 
+    if (board_told_read(text, len))
+        hear_of_board(keeper);
     if (!script_told_read(text, len, hash))
         return;
     if (r->changed != NULL)

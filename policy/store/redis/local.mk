@@ -1,5 +1,6 @@
 # The store that a fleet shares: a part of policy/store/libstore.la.
 policy_store_libstore_la_SOURCES += \
+	%reldir%/board.c %reldir%/board.h \
 	%reldir%/breaker.c %reldir%/breaker.h \
 	%reldir%/call.c %reldir%/call.h \
 	%reldir%/check.c %reldir%/check.h \
@@ -36,9 +37,10 @@ policy_store_libstore_la_SOURCES += \
 nodist_policy_store_libstore_la_SOURCES = %reldir%/lua.c
 BUILT_SOURCES += %reldir%/lua.c
 CLEANFILES += %reldir%/lua.c %reldir%/lua.c-t
-EXTRA_DIST += %reldir%/embed.awk %reldir%/charge.lua %reldir%/change.lua
-%reldir%/lua.c: %reldir%/embed.awk %reldir%/charge.lua %reldir%/change.lua
+REDIS_LUA = %reldir%/charge.lua %reldir%/change.lua %reldir%/board.lua
+EXTRA_DIST += %reldir%/embed.awk $(REDIS_LUA)
+%reldir%/lua.c: %reldir%/embed.awk $(REDIS_LUA)
 	$(AM_V_GEN)$(MKDIR_P) %reldir% && \
 	LC_ALL=C $(AWK) -f $(srcdir)/%reldir%/embed.awk \
 		$(srcdir)/%reldir%/charge.lua $(srcdir)/%reldir%/change.lua \
-		> $@-t && mv $@-t $@
+		$(srcdir)/%reldir%/board.lua > $@-t && mv $@-t $@

@@ -73,7 +73,7 @@ enum {
     SCRIPT_RECEIPTS = 1024 /* of one refund */
 };
 
-enum script { SCRIPT_CHARGE, SCRIPT_CHANGE, SCRIPTS };
+enum script { SCRIPT_CHARGE, SCRIPT_CHANGE, SCRIPT_BOARD, SCRIPTS };
 extern const struct redis_lua script_lua[SCRIPTS];
 
 /* The subject's first key, and its second. */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * policy/explain_say.h - an explanation on its way: what policy_explain() and
+ * its two narrators share, and how they put a step into words.
+ */
+#ifndef MORTSAFE_POLICY_EXPLAIN_SAY_H
+#define MORTSAFE_POLICY_EXPLAIN_SAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/acts.h"
+#include "policy/explain.h"
+#include "policy/option_block.h"
+
+/* What was learnt of one window at this stage. */
+struct explain_look {
+    uint64_t window;
+    const struct limit *limit;
+    struct rate rate;
+    uint32_t n;      /* events that this stage brings */
+    bool over;       /* they do not fit */
+    bool unknown;    /* nobody could tell, and the limit puts mail off then */
+    bool held;       /* it is the window of what is held, not of the limit */
+    bool kept;       /* they would be added if the stage refuses nothing */
+    uint64_t used;   /* without this message */
+    uint32_t own;    /* by this message, at earlier stages */
+    uint64_t room_s; /* until they fit */
+};
+
+enum { EXPLAIN_LOOKS = 2 * CHARGE_ITEMS };
+
+struct explanation {
+    const struct explain_asked *asked;
+    void (*each)(void *to, const struct explain_step *step);
+    void *to;
+    struct facts facts;
+    enum stage stage;
+    const char *recipient; /* at RCPT */
+    struct policy p;
+    struct explain_look look[EXPLAIN_LOOKS]; /* of this stage */
+    size_t n_looks;
+    struct {
+        uint64_t window;
+        uint32_t n;
+    } own[EXPLAIN_LOOKS]; /* what this message would have added so far */
+    size_t n_own;
+    size_t n_refused;         /* recipients */
+    bool shown[CHARGE_ITEMS]; /* limits that have been told of, by index */
+    struct verdict held;      /* for the facts */
+    struct verdict first;     /* that the client meets */
+    enum stage first_stage;
+    struct origin first_origin; /* of its rule */
+    struct explain_step step;   /* being put together */
+    bool full;                  /* its text has no room for more */
+};
+
+/* Begin a step about RULE, written at ORIGIN. */
+void explain_begin(struct explanation *e, const char *rule,
+                   struct origin origin);
+
+/* Add words to it.  Too long a text ends in "...". */
+void explain_say(struct explanation *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Add how ACT came about: "act 7K2M9QXD by ann (uid 1000), until ...: why". */
+void explain_say_act(struct explanation *e, const struct act *act);
+
+/* Add the day or the minute of WHEN, in UTC. */
+void explain_say_day(struct explanation *e, struct wall when);
+void explain_say_minute(struct explanation *e, struct wall when);
+
+/* Hand it on as OUTCOME; as what refuses: by the mode of the scene. */
+void explain_end(struct explanation *e, enum explain_outcome outcome);
+void explain_end_refusal(struct explanation *e);
+
+/* Where OPTION of the block of KIND called TITLE is written; where the block
+ * is, if it is not.  File NULL: built in. */
+struct origin explain_origin(const struct explanation *e,
+                             enum option_block kind, const char *title,
+                             const char *option);
+
+/* ----- the narrators */
+
+/* Listener, network, mode, and whether the session is looked at. */
+void explain_connection(struct explanation *e);
+
+/* Login, TLS, port and sender, as the engine's verdict has them. */
+void explain_mail(struct explanation *e);
+
+/* Where the recipient is, and whether mail may go there. */
+void explain_recipient(struct explanation *e);
+
+/* All limits that this stage asks, and those that it would but for a reason. */
+void explain_limits(struct explanation *e);
+
+/* At the end: those that no stage had anything to count for. */
+void explain_idle_limits(struct explanation *e);
+
+#endif
