@@ -186,6 +186,14 @@ changed(void *arg, const uint8_t *subject)
         host->changed_all++;
 }
 
+static void
+board(void *arg)
+{
+    struct redis_host *host = arg;
+
+    host->board++;
+}
+
 void
 redis_host_open(struct redis_host *host)
 {
@@ -202,13 +210,14 @@ redis_host_open(struct redis_host *host)
                                 .events = {tell, host},
                                 .describe = describe,
                                 .changed = changed,
+                                .board = board,
                                 .arg = host,
                                 .handed_clock = host->handed_clock,
                                 .form = host->form};
 
     farm_where(host->farm, &where);
     where.deadline_ms = host->deadline_ms > 0 ? host->deadline_ms : 300;
-    host->n_told = host->changed = host->changed_all = 0;
+    host->n_told = host->changed = host->changed_all = host->board = 0;
     pthread_mutex_init(&host->lock, NULL);
     assert_int_equal(store_memory_create(LAB_MEMORY, &host->shadow), MS_OK);
     needs.shadow = host->shadow;

@@ -46,7 +46,7 @@ struct redis_host {
     uint32_t deadline_ms; /* 0: 300 */
 
     struct store *store, *shadow; /* the shadow ends with the store */
-    _Atomic unsigned changed, changed_all;
+    _Atomic unsigned changed, changed_all, board;
     pthread_mutex_t lock; /* guards these */
     _Atomic unsigned n_told;
     char told[TOLD][WHY_TEXT];

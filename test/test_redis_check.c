@@ -111,7 +111,7 @@ test_good(void **state)
                                          ": version ",
                                          ": maxmemory is not set",
                                          ": its clock is ours",
-                                         ": both scripts work",
+                                         ": all scripts work",
                                          ": user default has all rights needed",
                                          ": no host of the fleet has come yet"};
 

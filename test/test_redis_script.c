@@ -1480,6 +1480,53 @@ test_rights(void **state)
     assert_int_equal(ask_integer("EXISTS", script_lab_key(9)), 0);
 }
 
+/* All deeds of the board, with what users.acl has always granted. */
+static void
+test_rights_of_board(void **state)
+{
+    static const struct {
+        const char *words[7];
+    } deeds[] = {
+        {{"put", "f", "x", "1000", "9", "t:told"}},
+        {{"put", "f", "y", "0", "9", ""}},
+        {{"fields", ""}},
+        {{"remove", "f", "t:told"}},
+        {{"put", "f", "x", "1000", "9", "t:told"}},
+        {{"drop"}},
+        {{"add", "x", "1000 1"}},
+        {{"add", "y", "0 1"}},
+        {{"list", ""}},
+        {{"swap", "1", "y", "z"}},
+        {{"drop"}},
+    };
+
+    (void)state;
+    (void)script_lab_say(&lab, "ACL", "SETUSER", "ms", "reset", "on", "nopass",
+                         "~t:*", "resetchannels", "&t:*", "+evalsha",
+                         "+script|load", "+time", "+del", "+pexpire",
+                         "+persist", "+zadd", "+zrem", "+zrange", "+zcard",
+                         "+publish", (char *)NULL);
+    (void)script_lab_say(&lab, "AUTH", "ms", "x", (char *)NULL);
+    assert_true(reply_is(lab.last, REPLY_STATUS, "OK"));
+    for (size_t i = 0; i < ROWS(deeds); i++) {
+        struct codec_command args = {.n = 0};
+        const struct reply *reply;
+
+        codec_word(&args, "1");
+        codec_word(&args, "t:{board}:b");
+        for (size_t j = 0; deeds[i].words[j] != NULL; j++)
+            codec_word(&args, deeds[i].words[j]);
+        reply = script_lab_run(&lab, SCRIPT_BOARD, &args);
+        if (reply->type == REPLY_ERROR)
+            fail_msg("%s: %s", deeds[i].words[0], reply->text);
+        else if (reply->type == REPLY_INTEGER)
+            assert_int_equal(reply->integer, 1);
+        else
+            assert_int_equal(reply->n, 3);
+    }
+    script_lab_connect(&lab);
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -1512,7 +1559,8 @@ test_no_memory(void **state)
 static void
 test_other_requests(void **state)
 {
-    static const enum script scripts[] = {SCRIPT_CHARGE, SCRIPT_CHANGE};
+    static const enum script scripts[] = {SCRIPT_CHARGE, SCRIPT_CHANGE,
+                                          SCRIPT_BOARD};
     static char request[100];
 
     (void)state;
@@ -1670,6 +1718,7 @@ main(void)
         TEST(test_beats),
         TEST(test_beats_damaged),
         TEST(test_rights),
+        TEST(test_rights_of_board),
         TEST(test_no_memory),
         TEST(test_other_requests),
         TEST(test_lies),

@@ -313,6 +313,72 @@ test_seal(void **state)
     sitekey_destroy(other);
 }
 
+/* ----- other things */
+
+static void
+test_hash_text(void **state)
+{
+    static const uint8_t wanted[SITEKEY_HASH] = {
+        0x64, 0x7a, 0xf4, 0xce, 0xed, 0xd4, 0xd6, 0x21,
+        0x7c, 0x43, 0xd8, 0xdc, 0x59, 0xb6, 0x66, 0x85};
+    struct sitekey *one = key_of(1), *two = key_of(2);
+    uint8_t a[SITEKEY_HASH], b[SITEKEY_HASH];
+
+    (void)state;
+    sitekey_hash_text(one, "acts", a);
+    assert_memory_equal(a, wanted, sizeof(a)); /* as in the next release */
+    sitekey_hash_text(two, "acts", b);
+    assert_memory_not_equal(a, b, sizeof(a));
+    sitekey_hash_text(one, "act", b);
+    assert_memory_not_equal(a, b, sizeof(a));
+    sitekey_destroy(one);
+    sitekey_destroy(two);
+}
+
+static void
+test_seal_bytes(void **state)
+{
+    static const size_t lengths[] = {0, 1, 63, 64, 65, 1000};
+    struct sitekey *key = key_of(1), *other = key_of(2);
+    uint8_t bytes[1100], sealed[1100 + SITEKEY_BYTES_MORE], out[sizeof(sealed)];
+    struct subject ann;
+    size_t len, got;
+
+    (void)state;
+    memset(bytes, 'x', sizeof(bytes));
+    for (size_t i = 0; i < ROWS(lengths); i++) {
+        size_t n = lengths[i];
+
+        len = sitekey_seal_bytes(key, bytes, n, sealed, sizeof(sealed));
+        assert_in_range(len, n + 1, n + SITEKEY_BYTES_MORE);
+        assert_true(sitekey_open_bytes(key, sealed, len, out, &got));
+        assert_int_equal(got, n);
+        assert_memory_equal(out, bytes, n);
+        assert_false(sitekey_open_bytes(other, sealed, len, out, &got));
+        for (size_t j = 0; j < len; j += n < 100 ? 1 : 97) {
+            sealed[j] ^= 0x10;
+            assert_false(sitekey_open_bytes(key, sealed, len, out, &got));
+            sealed[j] ^= 0x10;
+            assert_false(sitekey_open_bytes(key, sealed, j, out, &got));
+        }
+        /* there is room for so much, and no more */
+        assert_int_equal(
+            sitekey_seal_bytes(key, bytes, n, sealed, n + SITEKEY_BYTES_MORE),
+            len);
+        assert_int_equal(sitekey_seal_bytes(key, bytes, n, sealed,
+                                            n + SITEKEY_BYTES_MORE - 1),
+                         0);
+    }
+    /* a sealed name is nothing else, and nothing else a name */
+    subject_make(SUBJECT_USER, "ann", &ann);
+    len = sitekey_seal(key, &ann, sealed);
+    assert_false(sitekey_open_bytes(key, sealed, len, out, &got));
+    len = sitekey_seal_bytes(key, ann.bytes, ann.len, sealed, sizeof(sealed));
+    assert_false(sitekey_open(key, sealed, len, &ann));
+    sitekey_destroy(key);
+    sitekey_destroy(other);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int
@@ -321,7 +387,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         TEST(test_texts), TEST(test_odd_files), TEST(test_modes),
         TEST(test_make),  TEST(test_hash),      TEST(test_stays),
-        TEST(test_seal),
+        TEST(test_seal),  TEST(test_hash_text), TEST(test_seal_bytes),
     };
 
     return cmocka_run_group_tests_name("site key", tests, NULL, NULL);
