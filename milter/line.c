@@ -278,3 +278,23 @@ line_end(struct line *line)
         line->text[line->len++] = '}';
     line->text[line->len] = '\0';
 }
+
+char *
+line_print(enum line_kind kind, const char *value, size_t len, char *out,
+           size_t size)
+{
+    static const unsigned plain_of[] = {
+        [LINE_KIND_WORD] = PLAIN_WORD,
+        [LINE_KIND_NAME] = PLAIN_NAME,
+        [LINE_KIND_PATH] = PLAIN_PATH,
+        [LINE_KIND_TEXT] = PLAIN_TEXT,
+    };
+    struct line line;
+
+    line.format = LOG_TEXT;
+    line.len = 0;
+    put_value(&line, value, len, plain_of[kind], size - 1);
+    memcpy(out, line.text, line.len);
+    out[line.len] = '\0';
+    return out;
+}

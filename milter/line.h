@@ -53,6 +53,19 @@ void line_tenths(struct line *line, const char *key, uint64_t tenths);
 /* Free text at the end: as it is but for control and 8-bit bytes. */
 void line_message(struct line *line, const char *text);
 
+/*
+ * LEN bytes of VALUE as a line of text would show them as this kind of value,
+ * in at most SIZE bytes, NUL included (4 to LINE_BYTES).  Returns OUT.
+ */
+enum line_kind {
+    LINE_KIND_WORD,
+    LINE_KIND_NAME,
+    LINE_KIND_PATH,
+    LINE_KIND_TEXT
+};
+char *line_print(enum line_kind kind, const char *value, size_t len, char *out,
+                 size_t size);
+
 /* End LINE: text and len are then whole, without a newline. */
 void line_end(struct line *line);
 

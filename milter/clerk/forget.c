@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * milter/clerk/forget.c - take a subject off the fleet's board: decisions about
+ * it or that mention it, acts, rows of tops; the audit trail calls it by a
+ * pseudonym.
+ */
+#include <config.h>
+
+#include "milter/clerk/clerk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "milter/clerk/board.h"
+#include "milter/line.h"
+#include "policy/prefix.h"
+
+enum { ALIAS = 16 /* letters of a pseudonym, at most */ };
+
+struct forgetting {
+    struct store *shared;
+    const struct subject *subject;
+    bool person;             /* an address, as login, sender, or recipient */
+    struct prefix client;    /* family 0: it is none */
+    char text[SUBJECT_TEXT]; /* "user:ann@example.org" */
+    const char *name;        /* "ann@example.org", in TEXT */
+    char path[DECISION_ADDRESS], word[DECISION_ADDRESS]; /* as decisions have
+                                                            it */
+    char shown[DECISION_SUBJECT];
+    const char *alias;
+    char named[DECISION_SUBJECT]; /* "user:~K7Q2M9XD" */
+    struct clerk_names abouts;    /* the subject's own */
+    /* names that decisions are under, and other addresses of theirs */
+    char (*name_of)[BOARD_NAME + 1];
+    size_t n, room;
+    struct board_blob instead; /* what is new in the audit trail */
+    enum ms_err err;
+};
+
+static void
+begin_forgetting(struct store *shared, const struct subject *subject,
+                 const char *alias, struct forgetting *f)
+{
+    char raw[SUBJECT_PART_MAX + 1] = "";
+    enum subject_kind kind;
+    const char *colon;
+
+    memset(f, 0, sizeof(*f));
+    f->shared = shared;
+    f->subject = subject;
+    f->alias = alias;
+    f->person =
+        subject->kind == SUBJECT_USER || subject->kind == SUBJECT_SENDER;
+    (void)subject_print(subject, f->text);
+    colon = strchr(f->text, ':');
+    f->name = colon != NULL ? colon + 1 : f->text;
+    decision_subject(f->text, f->shown);
+    (void)snprintf(f->named, sizeof(f->named), "%.*s%.*s",
+                   (int)(f->name - f->text), f->text, ALIAS, alias);
+    (void)subject_part(subject, 0, &kind, raw);
+    (void)line_print(LINE_KIND_PATH, raw, strlen(raw), f->path,
+                     sizeof(f->path));
+    (void)line_print(LINE_KIND_WORD, raw, strlen(raw), f->word,
+                     sizeof(f->word));
+    if (subject->kind == SUBJECT_CLIENT &&
+        prefix_parse(raw, &f->client, NULL) == MS_OK)
+        f->client = prefix_cut(f->client, 32, 64);
+}
+
+static bool
+same(const char *a, const char *b)
+{
+    return b[0] != '\0' && strcasecmp(a, b) == 0;
+}
+
+/* Is SUBJECT's text a pair of which the subject is a part? */
+static bool
+is_part(const struct forgetting *f, const char *subject)
+{
+    const char *plus = strchr(subject, '+'), *colon = strchr(subject, ':');
+    const char *at = subject;
+    size_t len = strlen(f->name);
+
+    if (plus == NULL || colon == NULL || plus > colon)
+        return false;
+    while ((at = strstr(at, f->name)) != NULL) {
+        if ((at[-1] == ':' || at[-1] == '+') &&
+            (at[len] == '+' || at[len] == '\0'))
+            return true;
+        at++;
+    }
+    return false;
+}
+
+/* Is it about the subject, or does it mention it? */
+static bool
+mentions(const struct forgetting *f, const struct decision *d)
+{
+    const char *colon = strchr(d->subject, ':');
+    struct prefix client;
+
+    if (strcmp(d->subject, f->shown) == 0 || is_part(f, d->subject))
+        return true;
+    if (f->person)
+        return same(f->word, d->user) || same(f->path, d->from) ||
+               same(f->path, d->to) || strcasestr(d->text, f->name) != NULL ||
+               (colon != NULL && same(f->name, colon + 1));
+    return f->client.family != 0 &&
+           prefix_parse(d->client, &client, NULL) == MS_OK &&
+           prefix_covers(f->client, client);
+}
+
+static enum board_edit
+weed_decision(void *arg, const struct board_blob *blob,
+              struct board_blob *instead)
+{
+    const struct forgetting *f = arg;
+    struct decision decision;
+
+    (void)instead;
+    return clerk_blob_decision(blob, &decision) && mentions(f, &decision)
+               ? BOARD_REMOVE
+               : BOARD_KEEP;
+}
+
+/* Note NAME of LEN bytes, once. */
+static void
+note_name(struct forgetting *f, const char *name, size_t len)
+{
+    if (len == 0 || len > BOARD_NAME)
+        return;
+    for (size_t i = 0; i < f->n; i++)
+        if (strlen(f->name_of[i]) == len &&
+            memcmp(f->name_of[i], name, len) == 0)
+            return;
+    if (f->n == f->room) {
+        size_t room = f->room > 0 ? 2 * f->room : 32;
+        void *grown = realloc(f->name_of, room * sizeof(f->name_of[0]));
+
+        if (grown == NULL) {
+            f->err = MS_NOMEM;
+            return;
+        }
+        f->name_of = grown;
+        f->room = room;
+    }
+    memcpy(f->name_of[f->n], name, len);
+    f->name_of[f->n++][len] = '\0';
+}
+
+/* The line that begins at *AT, before END, and how long it is; false: there is
+ * none. */
+static bool
+next_line(const char **at, const char *end, const char **line, size_t *len)
+{
+    const char *newline =
+        *at < end ? memchr(*at, '\n', (size_t)(end - *at)) : NULL;
+
+    if (newline == NULL)
+        return false;
+    *line = *at;
+    *len = (size_t)(newline - *at);
+    *at = newline + 1;
+    return true;
+}
+
+static bool
+is_own(const struct forgetting *f, const char *name, size_t len)
+{
+    for (size_t i = 0; i < f->abouts.n; i++)
+        if (strlen(f->abouts.name[i]) == len &&
+            memcmp(f->abouts.name[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+static bool
+take_pointer(void *arg, const struct board_blob *blob)
+{
+    struct forgetting *f = arg;
+    const char *at = (const char *)blob->bytes, *end = at + blob->len, *line;
+    size_t len;
+
+    while (next_line(&at, end, &line, &len))
+        if (!is_own(f, line, len))
+            note_name(f, line, len);
+    return f->err == MS_OK;
+}
+
+static enum board_edit
+weed_pointer(void *arg, const struct board_blob *blob,
+             struct board_blob *instead)
+{
+    const struct forgetting *f = arg;
+    const char *at = (const char *)blob->bytes, *end = at + blob->len, *line;
+    size_t len;
+
+    (void)instead;
+    while (next_line(&at, end, &line, &len))
+        if (is_own(f, line, len))
+            return BOARD_REMOVE;
+    return BOARD_KEEP;
+}
+
+/* Where the subject is mentioned, and then where that is told. */
+static void
+forget_decisions(struct forgetting *f)
+{
+    char name[BOARD_NAME + 1], client[PREFIX_TEXT];
+
+    if (f->client.family != 0)
+        clerk_names_about(&f->abouts, prefix_print(f->client, client));
+    clerk_names_about(&f->abouts, f->name);
+    clerk_names_about(&f->abouts, f->word);
+    clerk_names_about(&f->abouts, f->path);
+    (void)snprintf(name, sizeof(name), "decisions %s", f->shown);
+    note_name(f, name, strlen(name));
+    for (size_t i = 0; i < f->abouts.n && f->err == MS_OK; i++) {
+        enum ms_err err =
+            store_board_list(f->shared, f->abouts.name[i], take_pointer, f);
+
+        f->err = f->err == MS_OK ? err : f->err;
+    }
+    for (size_t i = 0; i < f->n && f->err == MS_OK; i++) {
+        bool about = strncmp(f->name_of[i], "about ", strlen("about ")) == 0;
+
+        f->err = store_board_edit(f->shared, f->name_of[i],
+                                  about ? weed_pointer : weed_decision, f);
+    }
+    for (size_t i = 0; i < f->abouts.n && f->err == MS_OK; i++)
+        f->err = store_board_drop(f->shared, f->abouts.name[i]);
+}
+
+static bool
+forget_act(void *arg, const struct board_blob *blob)
+{
+    struct forgetting *f = arg;
+    struct act act;
+
+    if (clerk_blob_act(blob, &act) && act.kind != ACT_MODE &&
+        subject_same(&act.subject, f->subject))
+        f->err = store_board_remove(f->shared, "acts", act.id);
+    return f->err == MS_OK;
+}
+
+static enum board_edit
+rename_audit(void *arg, const struct board_blob *blob,
+             struct board_blob *instead)
+{
+    struct forgetting *f = arg;
+    struct diary_audit entry;
+    bool named, told;
+
+    clerk_blob_end(&f->instead);
+    if (!clerk_blob_audit(blob, &entry))
+        return BOARD_KEEP;
+    named = strcmp(entry.subject, f->shown) == 0 || is_part(f, entry.subject);
+    told = strcasestr(entry.detail, f->name) != NULL;
+    if (!named && !told)
+        return BOARD_KEEP;
+    if (named)
+        (void)snprintf(entry.subject, sizeof(entry.subject), "%s", f->named);
+    if (told) /* who and when is what must stay */
+        (void)snprintf(entry.detail, sizeof(entry.detail), "%s", f->named);
+    f->err = clerk_blob(diary_audit_json(&entry), "", &f->instead);
+    *instead = f->instead;
+    return f->err == MS_OK ? BOARD_REPLACE : BOARD_KEEP;
+}
+
+static bool
+is_bad(void *arg, const struct decision *decision)
+{
+    return mentions(arg, decision);
+}
+
+void
+clerk_forget_waiting(struct clerk *clerk, const struct subject *subject)
+{
+    struct store *shared = clerk_shared(clerk);
+    struct forgetting f;
+
+    if (shared == NULL)
+        return;
+    begin_forgetting(shared, subject, "", &f);
+    clerk_weed(clerk, is_bad, &f);
+}
+
+enum ms_err
+clerk_fleet_forget(struct clerk *clerk, const struct subject *subject,
+                   const char *pseudonym)
+{
+    struct store *shared = clerk_shared(clerk);
+    struct forgetting f;
+    enum ms_err err;
+
+    if (shared == NULL)
+        return MS_OK;
+    begin_forgetting(shared, subject, pseudonym, &f);
+    clerk_weed(clerk, is_bad, &f);
+    forget_decisions(&f);
+    err = f.err;
+    if (err == MS_OK)
+        err = store_board_fields(shared, "acts", forget_act, &f);
+    if (err == MS_OK)
+        err = f.err;
+    if (err == MS_OK)
+        err = store_board_edit(shared, "audit", rename_audit, &f);
+    if (err == MS_OK)
+        err = f.err;
+    if (err == MS_OK)
+        err = clerk_top_forget(shared, subject);
+    clerk_blob_end(&f.instead);
+    free(f.name_of);
+    return err;
+}
