@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * milter/metrics.h - counters and histograms, and their text for Prometheus
- * (exposition format 0.0.4).  No user, address or domain is ever a label.
- * Counting is thread-safe and lock-free.
+ * milter/counts/metrics.h - counters and histograms, and their text for
+ * Prometheus (exposition format 0.0.4).  No user, address or domain is ever a
+ * label. Thread-safe; counting waits for nobody.
  */
-#ifndef MORTSAFE_MILTER_METRICS_H
-#define MORTSAFE_MILTER_METRICS_H
+#ifndef MORTSAFE_MILTER_COUNTS_METRICS_H
+#define MORTSAFE_MILTER_COUNTS_METRICS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "milter/counts/history.h"
 #include "milter/daemon.h"
 #include "milter/journal.h"
 #include "policy/config.h"
@@ -39,16 +40,21 @@ const char *metrics_stage_name(enum metrics_stage stage);
 void metrics_callback(struct metrics *metrics, enum metrics_stage stage,
                       int64_t took_us);
 
-/* A decision; LISTENER and RULE may be NULL.  Beyond some thousand different
- * ones they count as "other". */
+/* A decision; LISTENER and RULE may be NULL or "" ("-" stands for them).
+ * Beyond 2,000 different ones they count as "other". */
 void metrics_decision(struct metrics *metrics, const char *listener,
                       enum metrics_stage stage, enum verdict_action action,
                       enum journal_deed deed, const char *rule);
 
+/* N recipients came to OUTCOME, as history_note() is told. */
+void metrics_recipients(struct metrics *metrics, enum history_outcome outcome,
+                        uint32_t n);
+
+/* The configuration was read again, or could not be. */
 void metrics_reload(struct metrics *metrics, bool ok);
-/* Both together, and when the last was (0: none). */
-void metrics_reloads(const struct metrics *metrics, uint64_t *ok,
-                     uint64_t *failed, int64_t *last_s, bool *last_ok);
+/* How often, when last (0: never), and with success? */
+void metrics_reloads(struct metrics *metrics, uint64_t *ok, uint64_t *failed,
+                     int64_t *last_s, bool *last_ok);
 
 /* An API request was answered with STATUS. */
 void metrics_request(struct metrics *metrics, bool tcp, unsigned status);
@@ -66,8 +72,8 @@ struct metrics_now {
     bool ready;
 };
 
-/* Write all to OUT. */
-void metrics_print(const struct metrics *metrics, const struct metrics_now *now,
+/* Write all to OUT; figures of this process are read from /proc. */
+void metrics_print(struct metrics *metrics, const struct metrics_now *now,
                    FILE *out);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * milter/history.h - recipients a minute by outcome, for 24 hours, and an hour
- * for 30 days, of this host.  Thread-safe; noting takes no lock that is held
- * long and never waits.
+ * milter/counts/history.h - recipients a minute by outcome, for 24 hours, and
+ * an hour for 30 days, of this host.  Thread-safe; noting takes no lock that is
+ * held long and never waits.
  */
-#ifndef MORTSAFE_MILTER_HISTORY_H
-#define MORTSAFE_MILTER_HISTORY_H
+#ifndef MORTSAFE_MILTER_COUNTS_HISTORY_H
+#define MORTSAFE_MILTER_COUNTS_HISTORY_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -48,8 +48,9 @@ struct history_view {
 void history_view(struct history *history, enum history_range range,
                   struct wall now, struct history_view *out);
 
-/* As bytes of a fixed form, and back.  *BYTES is the caller's to free().
- * MS_NOMEM; MS_INVALID: damaged, or a newer form; nothing is changed. */
+/* As bytes of a fixed form, and back: what is loaded is all there is from then
+ * on.  *BYTES is the caller's to free().  MS_NOMEM; MS_INVALID: damaged, or a
+ * newer form; nothing is changed. */
 enum ms_err history_save(struct history *history, void **bytes, size_t *len);
 enum ms_err history_load(struct history *history, const void *bytes,
                          size_t len);

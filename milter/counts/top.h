@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * milter/top.h - the busiest subjects of this host: the thousand of each kind
- * that have used most of a metric, and those nearest to a limit, without
+ * milter/counts/top.h - the busiest subjects of this host: the thousand of each
+ * kind that have used most of a metric, and those nearest to a limit, without
  * looking through a million.  Thread-safe; noting costs next to nothing for
  * those below the thousandth.
  */
-#ifndef MORTSAFE_MILTER_TOP_H
-#define MORTSAFE_MILTER_TOP_H
+#ifndef MORTSAFE_MILTER_COUNTS_TOP_H
+#define MORTSAFE_MILTER_COUNTS_TOP_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +31,7 @@ unsigned top_sort_of(const char *name);
 struct top_row {
     struct subject subject;
     enum standing standing;
-    char limit[64]; /* name; "" if the configuration has none of this window */
+    char limit[64]; /* name */
     enum metric metric;
     struct rate rate; /* n: that it was last compared with */
     uint64_t used;
@@ -44,7 +44,8 @@ struct top;
 enum ms_err top_create(struct top **out); /* MS_NOMEM */
 void top_destroy(struct top *top);
 
-/* A step of a message was answered: note the subjects of its items. */
+/* A step of a message was answered: note the subjects of its items.  To be
+ * called before policy_answer(), which may ask for other items. */
 void top_note(struct top *top, const struct policy *p,
               const struct charge_answers *answers);
 
@@ -56,13 +57,14 @@ void top_rank(struct top *top, const struct config *config,
 /*
  * The row of RECORD under CONFIG for SORT: of a metric the window whose span
  * is nearest to an hour from above, else the longest; of TOP_SHARE the one
- * fullest.  False: it has none.  Pure.
+ * fullest.  False: it has none that CONFIG knows, or has used nothing of it;
+ * *OUT is left alone.  Pure.
  */
 bool top_row(const struct config *config, const struct store_record *record,
              unsigned sort, struct top_row *out);
 
 /* Candidates of KIND for SORT, the busiest first as last known: N subjects
- * (the caller's to free()), of at most TOP_KEPT.  MS_NOMEM. */
+ * (the caller's to free()), of at most TOP_KEPT.  MS_NOMEM, MS_INVALID. */
 enum ms_err top_list(struct top *top, enum subject_kind kind, unsigned sort,
                      struct subject **out, size_t *n);
 
