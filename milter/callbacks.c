@@ -7,10 +7,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "milter/counts/ears.h"
 #include "milter/negotiate.h"
+#include "milter/now.h"
 #include "milter/pool.h"
 #include "milter/session.h"
 #include "milter/step.h"
+#include "policy/acts.h"
 
 static struct daemon *the_daemon;
 
@@ -49,12 +52,16 @@ get_session(SMFICTX *ctx, struct daemon *daemon)
 static sfsistat
 fail_early(struct step *step, enum step_fault fault, enum ms_err err)
 {
+    struct acts *acts = daemon_acts_get(step->daemon);
     sfsistat status;
 
     step->config = daemon_config_get(step->daemon);
+    step->acts = acts;
     status = step_fail(step, fault, err);
     daemon_config_put(step->daemon, step->config);
+    acts_put(acts);
     step->config = NULL;
+    step->acts = NULL;
     return status;
 }
 
@@ -115,10 +122,13 @@ ask_connect(struct step *step)
     struct policy *p = &step->policy;
 
     session->config = step->config;
+    session->acts = daemon_acts_get(step->daemon);
+    step->acts = session->acts;
     session->connected = step->now;
     session_facts(session, NULL, step->now.wall, &step->facts);
     policy_ask(step->config, &step->facts, STAGE_CONNECT, p);
     step->has_scene = true;
+    ears_connected(daemon_ears(step->daemon), &p->scene);
     if (p->wants) {
         session->connect_err =
             store_submit(daemon_store(step->daemon), p->items, p->n_items,
@@ -216,12 +226,14 @@ judge_connect(struct step *step)
     if (session->config == NULL)
         return status;
     step->config = session->config;
+    step->acts = session->acts;
     err = step_judge_connect(step);
     status =
         err == MS_OK ? step_answer(step) : step_fail(step, STEP_STORE, err);
     if (err == MS_OK && only_observed(step, status))
         session->message->unjudged = true;
     step->config = config;
+    step->acts = session->message->acts;
     session_forget_connect(session);
     return status;
 }
@@ -235,6 +247,7 @@ judge_mail(struct step *step)
     sfsistat status;
 
     step->config = m->config;
+    step->acts = m->acts;
     session_facts(session, m, step->now.wall, &step->facts);
     err = step_judge(step, STAGE_MAIL);
     if (err != MS_OK)
@@ -339,6 +352,8 @@ note_refused(struct step *step)
     err = step_note_refused(step);
     if (err != MS_OK)
         (void)step_fail(step, STEP_NOTE, err);
+    if (step->facts.unknown)
+        ears_unknown(daemon_ears(step->daemon), &step->policy.scene);
     policy_count(&step->policy, &step->facts);
     message_count(step->session->message, &step->facts);
     return SMFIS_CONTINUE;
@@ -421,6 +436,7 @@ rcpt(struct step *step, const struct call *call)
         return SMFIS_CONTINUE;
     }
     step->config = m->config;
+    step->acts = m->acts;
     return step->facts.refused ? note_refused(step) : judge_rcpt(step);
 }
 
@@ -430,12 +446,16 @@ rcpt(struct step *step, const struct call *call)
 static sfsistat
 octets(SMFICTX *ctx, size_t n)
 {
+    struct daemon *daemon = the_daemon;
     struct session *session = smfi_getpriv(ctx);
+    int64_t began_us = now_us();
 
-    if (session != NULL && session->message != NULL) {
+    if (daemon_enter(daemon) && session != NULL && session->message != NULL) {
         session->message->bodies = true;
         session->message->octets += n;
+        ears_callback(daemon_ears(daemon), METRICS_DATA, now_us() - began_us);
     }
+    daemon_leave(daemon);
     return SMFIS_CONTINUE;
 }
 
@@ -486,6 +506,7 @@ message_end(struct step *step, const struct call *call)
     read_id(step->ctx, m);
     session_facts(step->session, m, step->now.wall, &step->facts);
     step->config = m->config;
+    step->acts = m->acts;
     status = judge_end(step);
     if (status != SMFIS_CONTINUE) {
         session_end(step->session, SESSION_REFUNDED);
@@ -505,8 +526,11 @@ static sfsistat
 fail_bare(struct daemon *daemon)
 {
     const struct config *config = daemon_config_get(daemon);
-    bool observes = config->mode == MODE_OBSERVE;
+    struct acts *acts = daemon_acts_get(daemon);
+    bool observes =
+        acts_mode(acts, config->mode, now_read().wall, NULL) == MODE_OBSERVE;
 
+    acts_put(acts);
     daemon_config_put(daemon, config);
     daemon_count(daemon, DAEMON_ERROR);
     return observes ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
@@ -514,7 +538,8 @@ fail_bare(struct daemon *daemon)
 
 /* What a callback has in common with the others, around its VERB. */
 static sfsistat
-perform(SMFICTX *ctx, sfsistat (*verb)(struct step *, const struct call *),
+perform(SMFICTX *ctx, enum metrics_stage stage,
+        sfsistat (*verb)(struct step *, const struct call *),
         const struct call *call)
 {
     struct daemon *daemon = the_daemon;
@@ -524,8 +549,10 @@ perform(SMFICTX *ctx, sfsistat (*verb)(struct step *, const struct call *),
     if (daemon_enter(daemon)) {
         step = pool_take(daemon_steps(daemon));
         if (step != NULL) {
-            step_begin(step, ctx, daemon, smfi_getpriv(ctx));
+            step_begin(step, ctx, daemon, smfi_getpriv(ctx), stage);
             status = verb(step, call);
+            ears_callback(daemon_ears(daemon), stage,
+                          now_us() - step->began_us);
             pool_give(daemon_steps(daemon), step);
         } else {
             status = fail_bare(daemon);
@@ -538,17 +565,21 @@ perform(SMFICTX *ctx, sfsistat (*verb)(struct step *, const struct call *),
 static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *addr)
 {
-    return perform(ctx, connected, &(struct call){.name = name, .addr = addr});
+    return perform(ctx, METRICS_CONNECT, connected,
+                   &(struct call){.name = name, .addr = addr});
 }
 
 static sfsistat
 on_helo(SMFICTX *ctx, char *name)
 {
     struct daemon *daemon = the_daemon;
+    int64_t began_us = now_us();
     sfsistat status = SMFIS_TEMPFAIL;
 
-    if (daemon_enter(daemon))
+    if (daemon_enter(daemon)) {
         status = greeted(ctx, daemon, name);
+        ears_callback(daemon_ears(daemon), METRICS_HELO, now_us() - began_us);
+    }
     daemon_leave(daemon);
     return status;
 }
@@ -556,13 +587,13 @@ on_helo(SMFICTX *ctx, char *name)
 static sfsistat
 on_mail(SMFICTX *ctx, char **argv)
 {
-    return perform(ctx, mail, &(struct call){.argv = argv});
+    return perform(ctx, METRICS_MAIL, mail, &(struct call){.argv = argv});
 }
 
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
-    return perform(ctx, rcpt, &(struct call){.argv = argv});
+    return perform(ctx, METRICS_RCPT, rcpt, &(struct call){.argv = argv});
 }
 
 static sfsistat
@@ -587,7 +618,7 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t n)
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
-    return perform(ctx, message_end, &(struct call){0});
+    return perform(ctx, METRICS_END, message_end, &(struct call){0});
 }
 
 static sfsistat

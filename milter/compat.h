@@ -12,6 +12,56 @@
 #define CLOCK_BOOTTIME CLOCK_MONOTONIC
 #endif
 
+/* Let the others go first from now on: this thread.  Where a thread has no
+ * priority of its own, and where it may not be changed, all stays. */
+#include <sys/resource.h>
+static inline void
+compat_give_way(void)
+{
+#if defined(__linux__)
+    (void)setpriority(PRIO_PROCESS, 0, 5);
+#endif
+}
+
+/* Whose process is at the other end of a Unix socket.  Where nobody says so, it
+ * is nobody, who may do nothing. */
+#include <sys/socket.h>
+#include <sys/types.h>
+static inline int
+compat_peer(int fd, uid_t *uid, gid_t *gid)
+{
+#if defined(SO_PEERCRED)
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+        return -1;
+    *uid = cred.uid;
+    *gid = cred.gid;
+    return 0;
+#else
+    return getpeereid(fd, uid, gid);
+#endif
+}
+
+/* Its supplementary groups in OUT, which has room for MOST; returns how many,
+ * or -1: nobody says, or they are more. */
+static inline int
+compat_peer_groups(int fd, gid_t *out, size_t most)
+{
+#if defined(SO_PEERGROUPS)
+    socklen_t len = (socklen_t)(most * sizeof(*out));
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, out, &len) == 0)
+        return (int)(len / sizeof(*out));
+#else
+    (void)fd;
+    (void)out;
+    (void)most;
+#endif
+    return -1;
+}
+
 /* No program that we might start would have more rights than we; it would not
  * do to start one, so a system without this loses little. */
 #if defined(__linux__)

@@ -9,10 +9,12 @@
 #include <time.h>
 
 #include "milter/now.h"
+#include "policy/acts.h"
 
 struct daemon {
-    pthread_mutex_t config_lock; /* guards config and every refs */
+    pthread_mutex_t config_lock; /* guards config, every refs, and acts */
     struct config *config;
+    struct acts *acts; /* one reference, or NULL */
 
     pthread_mutex_t refund_lock; /* guards refunds and woken */
     pthread_cond_t refund_wake;
@@ -25,8 +27,11 @@ struct daemon {
     struct journal *journal;
     struct crowd *crowd;
     struct pool *steps;
+    struct daemon_ears ears;
     _Atomic bool closed;
     _Atomic uint64_t running, finished;
+    uint64_t beaten; /* of FINISHED, at the last beat */
+    _Atomic int64_t heard_s;
     _Atomic uint64_t sessions, sessions_all;
     _Atomic uint64_t failing; /* decisions since the store went away */
     _Atomic uint64_t accepted, waits, waits_max;
@@ -87,6 +92,18 @@ daemon_crowd(struct daemon *daemon)
     return daemon->crowd;
 }
 
+void
+daemon_set_ears(struct daemon *daemon, const struct daemon_ears *ears)
+{
+    daemon->ears = *ears;
+}
+
+const struct daemon_ears *
+daemon_ears(const struct daemon *daemon)
+{
+    return &daemon->ears;
+}
+
 /* ----- configuration */
 
 const struct config *
@@ -134,6 +151,41 @@ daemon_config_swap(struct daemon *daemon, struct config *config)
     put(daemon, old);
 }
 
+struct acts *
+daemon_acts_get(struct daemon *daemon)
+{
+    struct acts *acts;
+
+    (void)pthread_mutex_lock(&daemon->config_lock);
+    acts = acts_get(daemon->acts);
+    (void)pthread_mutex_unlock(&daemon->config_lock);
+    return acts;
+}
+
+void
+daemon_acts_swap(struct daemon *daemon, struct acts *acts)
+{
+    struct acts *old;
+
+    (void)pthread_mutex_lock(&daemon->config_lock);
+    old = daemon->acts;
+    daemon->acts = acts;
+    (void)pthread_mutex_unlock(&daemon->config_lock);
+    acts_put(old);
+}
+
+enum mode
+daemon_mode(struct daemon *daemon, struct wall now)
+{
+    const struct config *config = daemon_config_get(daemon);
+    struct acts *acts = daemon_acts_get(daemon);
+    enum mode mode = acts_mode(acts, config->mode, now, NULL);
+
+    acts_put(acts);
+    daemon_config_put(daemon, config);
+    return mode;
+}
+
 /* ----- callbacks and sessions */
 
 bool
@@ -149,6 +201,17 @@ daemon_leave(struct daemon *daemon)
 {
     (void)atomic_fetch_add_explicit(&daemon->finished, 1, memory_order_relaxed);
     (void)atomic_fetch_sub(&daemon->running, 1);
+}
+
+void
+daemon_beat(struct daemon *daemon, struct wall now)
+{
+    uint64_t finished =
+        atomic_load_explicit(&daemon->finished, memory_order_relaxed);
+
+    if (finished != daemon->beaten)
+        atomic_store(&daemon->heard_s, now.s);
+    daemon->beaten = finished;
 }
 
 void
@@ -256,6 +319,8 @@ daemon_retire(struct daemon *daemon)
     daemon->crowd = NULL;
     pool_destroy(daemon->steps);
     daemon->steps = NULL;
+    acts_put(daemon->acts);
+    daemon->acts = NULL;
     put(daemon, daemon->config);
     daemon->config = NULL;
 }
@@ -336,4 +401,5 @@ daemon_counts(struct daemon *daemon, struct daemon_counts *out)
     }
     out->running = atomic_load(&daemon->running);
     out->finished = atomic_load(&daemon->finished);
+    out->heard_s = atomic_load(&daemon->heard_s);
 }

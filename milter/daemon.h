@@ -49,6 +49,8 @@ struct daemon_counts {
     uint64_t errors;   /* failures of our own in a decision */
     uint64_t running;  /* callbacks now */
     uint64_t finished; /* callbacks since the start */
+    int64_t heard_s;   /* the wall clock when daemon_beat() last saw that some
+                          had; 0: none yet */
 };
 
 /* Which of the counts of a decision goes up. */
@@ -103,12 +105,18 @@ void daemon_config_swap(struct daemon *daemon, struct config *config);
 struct acts *daemon_acts_get(struct daemon *daemon);
 void daemon_acts_swap(struct daemon *daemon, struct acts *acts);
 
+/* The mode in force at NOW, of both together. */
+enum mode daemon_mode(struct daemon *daemon, struct wall now);
+
 /*
  * A callback begins, and ends.  False: the daemon is closed, so the callback
  * must touch nothing; it calls daemon_leave() all the same.
  */
 bool daemon_enter(struct daemon *daemon);
 void daemon_leave(struct daemon *daemon);
+
+/* To be called about once a second by one thread: has any callback ended? */
+void daemon_beat(struct daemon *daemon, struct wall now);
 
 /* No callback may do anything any more. */
 void daemon_close(struct daemon *daemon);

@@ -143,6 +143,7 @@ open_redis(const struct config *config, const struct open_store_needs *needs,
         .events = needs->events,
         .describe = needs->describe,
         .changed = needs->changed,
+        .board = needs->board,
         .arg = needs->arg,
     };
     struct store *shadow = NULL;

@@ -27,6 +27,7 @@ struct open_store_needs {
     /* As in struct redis_needs; only of a shared store. */
     void (*describe)(void *arg, struct store_host *out);
     void (*changed)(void *arg, const uint8_t *key);
+    void (*board)(void *arg);
     void *arg;
 };
 

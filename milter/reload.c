@@ -3,11 +3,14 @@
 
 #include "milter/reload.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <syslog.h>
 #include <unistd.h>
 
+#include "milter/api/server.h"
 #include "milter/now.h"
 
 struct spool_target
@@ -29,10 +32,23 @@ reload_level(const struct reload *reload, const struct config *config)
     return reload->debug ? LOG_DEBUG : config->log.level;
 }
 
+/* Descriptors that the API may take for connections. */
+static unsigned long
+for_api(const struct config *config)
+{
+    unsigned long need = 0;
+
+    if (config->api.socket != NULL && config->api.socket[0] != '\0')
+        need += API_CONNECTIONS;
+    if (config->status.listen != NULL)
+        need += API_CONNECTIONS;
+    return need;
+}
+
 enum ms_err
 reload_descriptors(const struct config *config, struct why *why)
 {
-    unsigned long need = 2UL * config->sessions + 64;
+    unsigned long need = 2UL * config->sessions + 64 + for_api(config);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -50,22 +66,51 @@ reload_descriptors(const struct config *config, struct why *why)
 
 /* ----- again */
 
+/* Who is told what a reload says. */
+struct telling {
+    struct journal *journal;
+    void (*line)(void *to, int level, const char *text); /* NULL: nobody else */
+    void *to;
+};
+
+static void tell(const struct telling *telling, int level, const char *format,
+                 ...) __attribute__((format(printf, 3, 4)));
+
+static void
+tell(const struct telling *telling, int level, const char *format, ...)
+{
+    char text[1600];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    if ((size_t)n >= sizeof(text))
+        memcpy(text + sizeof(text) - 4, "...", 4);
+    journal_say(telling->journal, level, "reload: %s", text);
+    if (telling->line != NULL)
+        telling->line(telling->to, level, text);
+}
+
 static void
 say_error(void *arg, const char *line)
 {
-    journal_say(arg, LOG_ERR, "reload: %s", line);
+    tell(arg, LOG_ERR, "%s", line);
 }
 
 static void
 say_warning(void *arg, const char *line)
 {
-    journal_say(arg, LOG_WARNING, "reload: %s", line);
+    tell(arg, LOG_WARNING, "%s", line);
 }
 
 static void
 say_change(void *arg, const char *line)
 {
-    journal_say(arg, LOG_NOTICE, "reload: %s", line);
+    tell(arg, LOG_NOTICE, "%s", line);
 }
 
 static bool
@@ -89,7 +134,7 @@ servers_differ(const struct endpoint *a, size_t n_a, const struct endpoint *b,
 
 /* What is fixed at start and written differently now. */
 static void
-say_fixed(struct journal *journal, const struct config *old,
+say_fixed(const struct telling *telling, const struct config *old,
           const struct config *new)
 {
     const struct {
@@ -127,26 +172,44 @@ say_fixed(struct journal *journal, const struct config *old,
         {"store hosts", old->store.hosts != new->store.hosts},
         {"privacy key_file",
          differ(old->privacy.key_file, new->privacy.key_file)},
+        {"api socket", differ(old->api.socket, new->api.socket)},
+        {"status listen", differ(old->status.listen, new->status.listen)},
         {"privacy state", old->privacy.state_s != new->privacy.state_s},
     };
 
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (fixed[i].differs)
-            journal_say(journal, LOG_WARNING,
-                        "reload: %s has changed; that takes effect at the "
-                        "next restart",
-                        fixed[i].name);
+            tell(telling, LOG_WARNING,
+                 "%s has changed; that takes effect at the next restart",
+                 fixed[i].name);
     }
 }
 
-enum ms_err
-reload_now(const struct reload *reload, struct daemon *daemon)
+/* NEW is in order: it takes the place of the old one. */
+static void
+put_in_force(const struct reload *reload, struct daemon *daemon,
+             struct config *new, struct telling *telling)
 {
-    struct journal *journal = daemon_journal(daemon);
-    const struct config_report report = {say_error, say_warning, journal};
-    const struct config *old = NULL;
+    const struct config *old = daemon_config_get(daemon);
+    struct spool_target target = reload_target(reload, new);
+
+    say_fixed(telling, old, new);
+    config_diff(old, new, say_change, telling);
+    journal_set(telling->journal, &target, new->log.format,
+                reload_level(reload, new));
+    tell(telling, LOG_NOTICE, "%s is in force, mode=%s", reload->path,
+         mode_name(new->mode));
+    daemon_config_swap(daemon, new);
+    daemon_config_put(daemon, old);
+}
+
+enum ms_err
+reload_tell(const struct reload *reload, struct daemon *daemon,
+            void (*line)(void *to, int level, const char *text), void *to)
+{
+    struct telling telling = {daemon_journal(daemon), line, to};
+    const struct config_report report = {say_error, say_warning, &telling};
     struct config *new = NULL;
-    struct spool_target target;
     struct why why;
     enum ms_err err;
 
@@ -154,23 +217,20 @@ reload_now(const struct reload *reload, struct daemon *daemon)
     if (err == MS_OK) {
         err = reload_descriptors(new, &why);
         if (err != MS_OK)
-            journal_say(journal, LOG_ERR, "reload: %s", why.text);
+            tell(&telling, LOG_ERR, "%s", why.text);
     }
-    if (err != MS_OK) {
-        journal_say(journal, LOG_ERR,
-                    "reload: %s is not used, the old configuration stays",
-                    reload->path);
-        config_destroy(new);
-        return err;
+    if (err == MS_OK) {
+        put_in_force(reload, daemon, new, &telling);
+        return MS_OK;
     }
-    old = daemon_config_get(daemon);
-    say_fixed(journal, old, new);
-    config_diff(old, new, say_change, journal);
-    target = reload_target(reload, new);
-    journal_set(journal, &target, new->log.format, reload_level(reload, new));
-    journal_say(journal, LOG_NOTICE, "reload: %s is in force, mode=%s",
-                reload->path, mode_name(new->mode));
-    daemon_config_swap(daemon, new);
-    daemon_config_put(daemon, old);
-    return MS_OK;
+    tell(&telling, LOG_ERR, "%s is not used, the old configuration stays",
+         reload->path);
+    config_destroy(new);
+    return err;
+}
+
+enum ms_err
+reload_now(const struct reload *reload, struct daemon *daemon)
+{
+    return reload_tell(reload, daemon, NULL, NULL);
 }

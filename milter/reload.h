@@ -26,7 +26,8 @@ int reload_level(const struct reload *reload, const struct config *config);
 
 /*
  * Raise the limit of open descriptors to what is allowed, and see whether
- * that is enough for CONFIG: two a session, and 64.  MS_INVALID.
+ * that is enough for CONFIG: two a session, 64, and 128 for each socket of the
+ * API.  MS_INVALID.
  */
 enum ms_err reload_descriptors(const struct config *config, struct why *why);
 
@@ -35,5 +36,11 @@ enum ms_err reload_descriptors(const struct config *config, struct why *why);
  * waits for a restart, and what is wrong; then the old one stays.
  */
 enum ms_err reload_now(const struct reload *reload, struct daemon *daemon);
+
+/* The same; each line, with its level as syslog(3) has it, also goes to
+ * LINE(TO), without "reload: " (NULL: to nobody else). */
+enum ms_err reload_tell(const struct reload *reload, struct daemon *daemon,
+                        void (*line)(void *to, int level, const char *text),
+                        void *to);
 
 #endif

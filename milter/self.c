@@ -10,11 +10,15 @@
 
 #include <sodium.h>
 
+#include "milter/now.h"
+
 enum { HASH = 16 };
 
 struct self {
-    pthread_mutex_t lock; /* guards told */
+    pthread_mutex_t lock; /* guards the rest */
     struct store_host told;
+    enum mode mode; /* UNSET: before the first */
+    int64_t loaded_s;
 };
 
 _Static_assert(2 * HASH + 1 == sizeof(((struct store_host *)NULL)->config),
@@ -96,6 +100,39 @@ hash_config(const struct config *config, char out[2 * HASH + 1])
     free(text);
 }
 
+static bool
+set_mode_locked(struct self *self, enum mode mode)
+{
+    bool changed = self->mode != mode;
+
+    self->mode = mode;
+    (void)snprintf(self->told.mode, sizeof(self->told.mode), "%.15s",
+                   mode_name(mode));
+    return changed;
+}
+
+bool
+self_set_mode(struct self *self, enum mode mode)
+{
+    bool changed;
+
+    (void)pthread_mutex_lock(&self->lock);
+    changed = set_mode_locked(self, mode);
+    (void)pthread_mutex_unlock(&self->lock);
+    return changed;
+}
+
+int64_t
+self_loaded_s(struct self *self)
+{
+    int64_t s;
+
+    (void)pthread_mutex_lock(&self->lock);
+    s = self->loaded_s;
+    (void)pthread_mutex_unlock(&self->lock);
+    return s;
+}
+
 void
 self_set(struct self *self, const struct config *config)
 {
@@ -104,8 +141,9 @@ self_set(struct self *self, const struct config *config)
     hash_config(config, hash);
     (void)pthread_mutex_lock(&self->lock);
     memcpy(self->told.config, hash, sizeof(hash));
-    (void)snprintf(self->told.mode, sizeof(self->told.mode), "%.15s",
-                   mode_name(config->mode));
+    self->loaded_s = now_read().wall.s;
+    if (self->mode == MODE_UNSET)
+        (void)set_mode_locked(self, config->mode);
     (void)pthread_mutex_unlock(&self->lock);
 }
 

@@ -18,6 +18,8 @@
 
 #include <libmilter/mfapi.h>
 
+#include "milter/api/desk.h"
+#include "milter/api/server.h"
 #include "milter/callbacks.h"
 #include "milter/compat.h"
 #include "milter/connect.h"
@@ -64,10 +66,18 @@ struct service {
                                         until the daemon owns it */
     _Atomic(struct store *) denials; /* above a shared store; NULL: none */
     struct daemon *daemon;
+    char host[HOST_NAME_MAX + 1];
+    struct desk desk;
+    pthread_mutex_t reloading; /* held by who reads the configuration again */
+    pthread_mutex_t news;      /* guards the next two against those who call
+                                  them while we end */
+    struct clerk *clerk;       /* NULL: not made yet, or gone */
+    struct api *api;           /* the same */
+    struct api_sockets sockets;
     struct notify notify;
     pthread_t keeper, signaller, looker;
     bool has_keeper, has_signaller, has_looker;
-    enum store_type type;  /* of the store, whatever a reload reads */
+    _Atomic bool serving;  /* libmilter has begun */
     _Atomic bool stopping; /* libmilter is to end */
     _Atomic bool ending;   /* our threads are */
 };
@@ -248,6 +258,19 @@ listen_on(struct service *service)
     return EX_OK;
 }
 
+/* Before the milter's: whoever sees that one finds this. */
+static int
+listen_for_api(struct service *service)
+{
+    uid_t owner = service->who.change ? service->who.uid : (uid_t)-1;
+    struct why why;
+
+    if (api_listen(service->config, owner, &service->sockets, &why) == MS_OK)
+        return EX_OK;
+    complain("%s", why.text);
+    return EX_UNAVAILABLE;
+}
+
 static int
 settle(struct service *service)
 {
@@ -300,6 +323,18 @@ changed(void *arg, const uint8_t *key)
         store_denials_clear(denials);
 }
 
+/* Something on the fleet's board has changed; from the store's threads. */
+static void
+board(void *arg)
+{
+    struct service *service = arg;
+
+    (void)pthread_mutex_lock(&service->news);
+    if (service->clerk != NULL)
+        clerk_news(service->clerk);
+    (void)pthread_mutex_unlock(&service->news);
+}
+
 static void
 shared_key(const void *arg, const struct subject *subject,
            uint8_t key[DENIALS_KEY])
@@ -323,6 +358,8 @@ prepare_shared(struct service *service)
     err = store_denials_create(service->opened.store, keys, &layer);
     if (err != MS_OK)
         return err;
+    service->desk.shared = service->opened.store;
+    service->desk.denials = layer;
     service->opened.store = layer;
     atomic_store(&service->denials, layer);
     return MS_OK;
@@ -338,13 +375,14 @@ make_store(struct service *service)
         .events = {store_tells, service->journal},
         .describe = describe,
         .changed = changed,
+        .board = board,
         .arg = service,
     };
     struct why why = {"no memory"};
     enum ms_err err = open_store(config, &needs, &service->opened, &why);
 
-    service->type = config->store.type;
-    if (err == MS_OK && service->type == STORE_REDIS)
+    service->desk.type = config->store.type;
+    if (err == MS_OK && service->desk.type == STORE_REDIS)
         err = prepare_shared(service);
     if (err == MS_OK)
         return EX_OK;
@@ -357,11 +395,11 @@ make_daemon(struct service *service)
 {
     const struct config *config = service->config;
     struct spool_target target = reload_target(&service->reload, config);
-    char host[HOST_NAME_MAX + 1] = "";
+    char *host = service->host;
     struct pool *steps = NULL;
     int code;
 
-    (void)gethostname(host, sizeof(host) - 1); /* "" will do */
+    (void)gethostname(host, HOST_NAME_MAX); /* "" will do */
     if (journal_create(&target, config->log.format,
                        reload_level(&service->reload, config), host,
                        &service->journal) != MS_OK ||
@@ -386,6 +424,64 @@ make_daemon(struct service *service)
     return EX_OK;
 }
 
+/* For the desk: the clock, and reading the configuration again. */
+static enum ms_err reload(void *arg,
+                          void (*line)(void *to, int level, const char *text),
+                          void *to);
+
+static bool
+is_ready(void *arg)
+{
+    struct service *service = arg;
+
+    return atomic_load(&service->serving) && !atomic_load(&service->stopping);
+}
+
+static int
+make_desk(struct service *service)
+{
+    struct desk *desk = &service->desk;
+
+    desk->daemon = service->daemon;
+    desk->self = service->self;
+    desk->path = service->reload.path;
+    desk->host = service->host;
+    desk->started_s = now_read().wall.s;
+    desk->reload = reload;
+    desk->ready = is_ready;
+    desk->now = store_now;
+    desk->arg = service;
+    if (desk_open(desk) != MS_OK) {
+        complain("no memory");
+        return EX_OSERR;
+    }
+    (void)pthread_mutex_lock(&service->news);
+    service->clerk = desk->clerk;
+    (void)pthread_mutex_unlock(&service->news);
+    return EX_OK;
+}
+
+static int
+start_api(struct service *service)
+{
+    struct api *api = NULL;
+    struct why why;
+
+    if (service->sockets.left_out)
+        journal_say(service->journal, LOG_NOTICE,
+                    "api: there is no folder for %s, so mortsafectl cannot "
+                    "ask; make the folder, or write api { socket = \"\" }",
+                    RUNSTATEDIR "/mortsafe/api.sock");
+    if (api_start(&service->desk, &service->sockets, &api, &why) != MS_OK) {
+        complain("api: %s", why.text);
+        return EX_OSERR;
+    }
+    (void)pthread_mutex_lock(&service->news);
+    service->api = api;
+    (void)pthread_mutex_unlock(&service->news);
+    return EX_OK;
+}
+
 /* ----- threads */
 
 /* How the daemon and its store are now. */
@@ -401,7 +497,7 @@ read_state(struct service *service, struct state *out)
     store_stats(daemon_store(service->daemon), &out->store);
     daemon_counts(service->daemon, &out->counts);
     out->status = (struct status){.now = now_read(),
-                                  .type = service->type,
+                                  .type = service->desk.type,
                                   .store = &out->store,
                                   .counts = &out->counts};
 }
@@ -409,12 +505,10 @@ read_state(struct service *service, struct state *out)
 static void
 tell_status(struct service *service)
 {
-    const struct config *config = daemon_config_get(service->daemon);
-    const char *mode = mode_name(config->mode);
+    const char *mode = mode_name(daemon_mode(service->daemon, now_read().wall));
     char store[STATUS_SHORT];
     struct state state;
 
-    daemon_config_put(service->daemon, config);
     read_state(service, &state);
     notify_send(&service->notify,
                 "STATUS=mode %s, %llu sessions, %llu messages accepted, "
@@ -462,6 +556,14 @@ tell_lapsed(struct service *service, struct wall after, struct wall now)
     daemon_config_put(service->daemon, config);
 }
 
+static void
+tick_api(struct service *service, struct store_time now)
+{
+    (void)pthread_mutex_lock(&service->news);
+    api_tick(service->api, now);
+    (void)pthread_mutex_unlock(&service->news);
+}
+
 /* Gives refunds to the store as they come; about once a second it tells the
  * log what was kept quiet, and systemd how we are. */
 static void *
@@ -481,6 +583,9 @@ keep(void *arg)
             journal_tick(service->journal, now);
             tell_lapsed(service, before, now.wall);
             before = now.wall;
+            desk_follow_mode(&service->desk, now.wall);
+            tick_api(service, now);
+            daemon_beat(service->daemon, now.wall);
             daemon_counts(service->daemon, &counts);
             if (service->notify.watchdog_us > 0 &&
                 makes_progress(&pulse, &counts, now.mono))
@@ -515,32 +620,25 @@ log_state(struct service *service)
     status_tell(&state.status, notice_line, service->journal);
 }
 
-/* What is remembered may be about limits that are others now. */
-static void
-reload(struct service *service)
+/* By the signal or the API, which may come together. */
+static enum ms_err
+reload(void *arg, void (*line)(void *to, int level, const char *text), void *to)
 {
-    struct store *denials = atomic_load(&service->denials);
-    const struct config *config;
-
-    if (reload_now(&service->reload, service->daemon) != MS_OK)
-        return;
-    if (denials != NULL)
-        store_denials_clear(denials);
-    config = daemon_config_get(service->daemon);
-    self_set(service->self, config);
-    daemon_config_put(service->daemon, config);
-}
-
-static void
-reload_told(struct service *service)
-{
+    struct service *service = arg;
     struct timespec now = {0, 0};
+    enum ms_err err;
 
+    (void)pthread_mutex_lock(&service->reloading);
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     notify_send(&service->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
                 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    reload(service);
+    err = reload_tell(&service->reload, service->daemon, line, to);
+    if (err == MS_OK)
+        desk_reloaded(&service->desk);
+    metrics_reload(service->desk.metrics, err == MS_OK);
     notify_send(&service->notify, "READY=1");
+    (void)pthread_mutex_unlock(&service->reloading);
+    return err;
 }
 
 /*
@@ -566,7 +664,7 @@ signaller(void *arg)
         if (atomic_load(&service->ending))
             return NULL;
         if (signal == SIGUSR1) {
-            reload_told(service);
+            (void)reload(service, NULL, NULL);
         } else if (signal == SIGUSR2) {
             log_state(service);
         } else {
@@ -669,6 +767,29 @@ end_store(struct service *service)
     self_destroy(service->self);
 }
 
+/* Whoever asks is sent away. */
+static void
+end_api(struct service *service)
+{
+    struct api *api;
+
+    (void)pthread_mutex_lock(&service->news);
+    api = service->api;
+    service->api = NULL;
+    (void)pthread_mutex_unlock(&service->news);
+    api_stop(api);
+}
+
+/* No callback runs, and the store is still there. */
+static void
+end_desk(struct service *service)
+{
+    (void)pthread_mutex_lock(&service->news);
+    service->clerk = NULL;
+    (void)pthread_mutex_unlock(&service->news);
+    desk_close(&service->desk);
+}
+
 /*
  * libmilter has stopped, but does not wait for its callbacks: let them answer
  * first.  The daemon's struct stays, for one that might come late.
@@ -679,17 +800,20 @@ end_daemon(struct service *service)
     struct store *store = daemon_store(service->daemon);
     struct why why = {""};
 
+    end_api(service);
     if (!is_quiet(service, DRAIN_MS))
         journal_say(service->journal, LOG_WARNING,
                     "stopping although callbacks still run");
     nap(LINGER_MS);
     daemon_close(service->daemon);
     end_threads(service);
+    desk_settle(&service->desk);
     if (store_flush(store, now_read(), &why) != MS_OK)
         journal_say(service->journal, LOG_ERR, "store: %s", why.text);
     journal_say(service->journal, LOG_NOTICE, "stopped");
     if (!is_quiet(service, LINGER_MS))
         return;
+    end_desk(service);
     daemon_retire(service->daemon);
     end_store(service);
 }
@@ -706,6 +830,7 @@ clean_up(struct service *service)
     pidfile_remove(service->options->pidfile);
     if (service->listening && service->spec.kind == SOCKET_LOCAL)
         (void)unlink(service->spec.path);
+    api_close(&service->sockets);
     notify_close(&service->notify);
     free(service->socket);
     if (service->lock >= 0)
@@ -718,17 +843,19 @@ static int
 serve(struct service *service, enum detach_stderr keep_stderr)
 {
     const struct config *config = daemon_config_get(service->daemon);
+    const char *mode = mode_name(daemon_mode(service->daemon, now_read().wall));
     int done;
 
     journal_say(service->journal, LOG_NOTICE,
                 "mortsafe %s started: socket=%s mode=%s sessions=%u",
-                PACKAGE_VERSION, service->socket, mode_name(config->mode),
-                config->sessions);
+                PACKAGE_VERSION, service->socket, mode, config->sessions);
     daemon_config_put(service->daemon, config);
     notify_send(&service->notify, "READY=1");
     detach_ready(&service->detach, keep_stderr);
     service->listening = false;
+    atomic_store(&service->serving, true);
     done = smfi_main();
+    atomic_store(&service->stopping, true);
     notify_send(&service->notify, "STOPPING=1");
     return done == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
 }
@@ -771,14 +898,20 @@ start(struct service *service)
         complain("%s", why.text);
         return EX_CONFIG;
     }
-    code = listen_on(service);
+    code = listen_for_api(service);
+    if (code == EX_OK)
+        code = listen_on(service);
     if (code == EX_OK)
         code = settle(service);
     block_signals();
     if (code == EX_OK)
         code = make_daemon(service);
     if (code == EX_OK)
+        code = make_desk(service);
+    if (code == EX_OK)
         code = start_threads(service);
+    if (code == EX_OK)
+        code = start_api(service);
     return code == EX_OK ? serve(service, keep_stderr) : code;
 }
 
@@ -791,11 +924,14 @@ service_run(const struct service_options *options)
         .lock = -1,
         .reload = {.debug = options->verbose,
                    .foreground = options->foreground},
+        .reloading = PTHREAD_MUTEX_INITIALIZER,
+        .news = PTHREAD_MUTEX_INITIALIZER,
         .notify = {.fd = -1},
     };
     char *absolute = NULL;
     int code;
 
+    api_sockets_none(&service.sockets);
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN); /* until there is something to reload */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "milter/now.h"
+#include "policy/acts.h"
 
 enum { RECEIPTS_FIRST = 8, RECEIPTS_MAX = 4096 };
 
@@ -39,6 +40,8 @@ session_forget_connect(struct session *session)
     session->ticket = NULL;
     daemon_config_put(session->daemon, session->config);
     session->config = NULL;
+    acts_put(session->acts);
+    session->acts = NULL;
     session->connect_err = MS_OK;
 }
 
@@ -78,6 +81,7 @@ session_facts(const struct session *session, const struct message *message,
     else
         *out = (struct facts){0};
     out->now = now;
+    out->acts = message != NULL ? message->acts : session->acts;
     out->client = session->has_client ? &session->client.sa : NULL;
     out->client_stdin = session->client_stdin;
     out->daemon_name = session->daemon_name;
@@ -124,6 +128,7 @@ session_begin(struct session *session, const struct config *config,
     }
     memset(m, 0, sizeof(*m));
     m->config = config;
+    m->acts = daemon_acts_get(session->daemon);
     at = m->text;
     m->facts.sender = add_text(&at, mail->sender);
     m->facts.login = add_text(&at, mail->login);
@@ -158,6 +163,7 @@ session_end(struct session *session, enum session_end end)
         break;
     }
     daemon_config_put(session->daemon, m->config);
+    acts_put(m->acts);
     free(m->held);
     free(m);
 }

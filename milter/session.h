@@ -22,6 +22,7 @@ enum { SESSION_WORD = 256, SESSION_ID = 64 };
 /* From MAIL to the next MAIL, end of message, abort or close. */
 struct message {
     const struct config *config; /* one reference */
+    struct acts *acts;           /* one reference, or NULL */
     struct receipts *receipts;   /* of all that was charged; may be NULL */
     struct verdict *held;        /* why it is to be held; NULL: it is not */
     struct facts facts;          /* of MAIL, and the counts since */
@@ -31,6 +32,8 @@ struct message {
     bool local;          /* a step was decided without a shared store */
     uint32_t waits;      /* of its steps for the store */
     uint32_t nrcpt;      /* let through, for the log */
+    uint32_t would;      /* of them, that enforcing would have refused */
+    bool doubted;        /* the same of the whole message */
     char id[SESSION_ID]; /* the MTA's; "" as long as it has none */
     char text[];         /* what the strings of FACTS point to */
 };
@@ -50,6 +53,7 @@ struct session {
     /* What was asked at CONNECT and is used at the first MAIL. */
     struct store_ticket *ticket; /* NULL: nothing, or used */
     const struct config *config; /* as it was then, one reference */
+    struct acts *acts;           /* the same; or NULL */
     enum ms_err connect_err;     /* why there is no ticket */
     struct store_time connected;
 
@@ -94,8 +98,9 @@ void session_copy(char *out, size_t size, const char *value);
 void session_facts(const struct session *session, const struct message *message,
                    struct wall now, struct facts *out);
 
-/* Begin a message with MAIL under CONFIG, whose reference it takes over, in
- * place of the one there is.  MS_NOMEM: there is none, and no reference. */
+/* Begin a message with MAIL under CONFIG, whose reference it takes over, and
+ * the acts of now, in place of the one there is.  MS_NOMEM: there is none, and
+ * no reference. */
 enum ms_err session_begin(struct session *session, const struct config *config,
                           const struct session_mail *mail);
 

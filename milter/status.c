@@ -98,8 +98,8 @@ put_since(struct text *text, const struct status *status, struct mono since)
         put(text, " since=%s", when);
 }
 
-static const char *
-type_name(enum store_type type)
+const char *
+status_store_type(enum store_type type)
 {
     switch (type) {
     case STORE_MEMORY:
@@ -158,7 +158,7 @@ put_shared(struct text *text, const struct status *status)
 static void
 write_store(const struct status *status, struct text *text)
 {
-    put(text, "store: type=%s", type_name(status->type));
+    put(text, "store: type=%s", status_store_type(status->type));
     if (status->type == STORE_REDIS)
         put_shared(text, status);
     put_records(text, status->store);
@@ -241,7 +241,7 @@ status_short(const struct status *status, char out[STATUS_SHORT])
 {
     const struct store_shared *shared = &status->store->shared;
     time_t at = wall_of(status, shared->since);
-    const char *type = type_name(status->type);
+    const char *type = status_store_type(status->type);
     struct tm tm;
     char when[16] = "";
 

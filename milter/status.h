@@ -30,6 +30,9 @@ struct status {
 void status_tell(const struct status *status,
                  void (*line)(void *arg, const char *text), void *arg);
 
+/* "embedded", "memory", "redis". */
+const char *status_store_type(enum store_type type);
+
 /*
  * The store in a few words, "store redis degraded since 11:00:00Z, 123
  * decisions made here"; returns OUT.

@@ -7,17 +7,21 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "milter/counts/ears.h"
 #include "milter/now.h"
 #include "milter/reply.h"
+#include "policy/acts.h"
 
 void
 step_begin(struct step *step, SMFICTX *ctx, struct daemon *daemon,
-           struct session *session)
+           struct session *session, enum metrics_stage stage)
 {
     step->ctx = ctx;
     step->daemon = daemon;
     step->session = session;
+    step->stage = stage;
     step->config = NULL;
+    step->acts = NULL;
     step->now = now_read();
     step->deadline.ms = step->now.mono.ms + STEP_DEADLINE_MS;
     step->began_us = now_us();
@@ -122,6 +126,8 @@ step_judge(struct step *step, enum stage stage)
         bool charged = p->wants;
 
         err = charged ? charge(step) : MS_OK;
+        if (err == MS_OK && charged)
+            ears_charged(daemon_ears(step->daemon), p, &step->answers);
         if (err != MS_OK || policy_answer(p, charged ? &step->answers : NULL))
             break;
         err = MS_INVALID;
@@ -143,8 +149,10 @@ step_judge_connect(struct step *step)
     ask(step, session->config, STAGE_CONNECT);
     if (ticket != NULL)
         err = collect(step, ticket);
-    if (err == MS_OK)
+    if (err == MS_OK) {
+        ears_charged(daemon_ears(step->daemon), &step->policy, &step->answers);
         (void)policy_answer(&step->policy, &step->answers);
+    }
     return err;
 }
 
@@ -175,9 +183,16 @@ step_look(struct step *step)
 
 /* ----- telling */
 
+/* What is told beside a verdict; NULL: nothing. */
+struct words {
+    const char *ref;
+    const char *error; /* what of our own has failed */
+    const char *text;  /* the reply's */
+};
+
 static void
 tell(struct step *step, const struct verdict *v, enum journal_deed deed,
-     const char *ref, const char *error)
+     struct words words)
 {
     const struct session *session = step->session;
     const struct message *m = session != NULL ? session->message : NULL;
@@ -191,14 +206,43 @@ tell(struct step *step, const struct verdict *v, enum journal_deed deed,
         .from = m != NULL ? m->facts.sender : NULL,
         .to = step->has_scene ? step->facts.recipient : NULL,
         .nrcpt = m != NULL ? m->nrcpt : 0,
-        .ref = ref,
-        .error = error,
+        .ref = words.ref,
+        .error = words.error,
         .store = step->local ? "local" : NULL,
         .took_us = now_us() - step->began_us,
     };
 
     daemon_count_verdict(step->daemon, v, deed);
     journal_decide(daemon_journal(step->daemon), &entry);
+    ears_decision(daemon_ears(step->daemon), step->stage, &entry, words.text);
+}
+
+/* Enforcing would have refused what is let through now. */
+static void
+doubt(struct step *step)
+{
+    struct message *m = step->session != NULL ? step->session->message : NULL;
+
+    if (m != NULL && step->stage == METRICS_RCPT)
+        m->would++;
+    else if (m != NULL)
+        m->doubted = true;
+}
+
+/* How many recipients V has refused: at the end of a message, all. */
+static void
+count_refused(struct step *step, const struct verdict *v)
+{
+    const struct message *m =
+        step->session != NULL ? step->session->message : NULL;
+    uint32_t n = 1;
+
+    if (step->stage == METRICS_END && m != NULL && m->nrcpt > 0)
+        n = m->nrcpt;
+    ears_refused(
+        daemon_ears(step->daemon), step->has_scene ? &step->policy.scene : NULL,
+        v->action == VERDICT_REJECT ? HISTORY_REJECTED : HISTORY_DEFERRED, n,
+        step->now.wall);
 }
 
 /* Trials, warnings, and a domain that the operator may have forgotten. */
@@ -209,7 +253,7 @@ tell_besides(struct step *step)
     const struct policy *p = &step->policy;
 
     for (size_t i = 0; i < p->n_would; i++)
-        tell(step, &p->would[i], JOURNAL_WOULD, NULL, NULL);
+        tell(step, &p->would[i], JOURNAL_WOULD, (struct words){0});
     for (size_t i = 0; i < p->n_warnings; i++)
         journal_warn(journal, &p->warning[i], step->now);
     if (p->unlisted)
@@ -222,13 +266,26 @@ refuse(struct step *step, const struct verdict *v, const char *error)
     char ref[JOURNAL_REF], text[VERDICT_TEXT];
 
     journal_ref(daemon_journal(step->daemon), ref);
-    tell(step, v, JOURNAL_DONE, ref, error);
     if (step->has_scene)
         verdict_text(v, step->config, &step->policy.scene,
                      step->facts.recipient, ref, text);
     else
         (void)snprintf(text, sizeof(text), "%.400s (ref %s)", v->reason, ref);
+    tell(step, v, JOURNAL_DONE, (struct words){ref, error, text});
+    count_refused(step, v);
     return reply_set(step->ctx, v, text);
+}
+
+static void
+tell_would(struct step *step, const struct verdict *v, const char *error)
+{
+    tell(step, v, JOURNAL_WOULD, (struct words){.error = error});
+}
+
+static bool
+is_refusal(const struct verdict *v)
+{
+    return v->action == VERDICT_DEFER || v->action == VERDICT_REJECT;
 }
 
 sfsistat
@@ -237,15 +294,17 @@ step_answer(struct step *step)
     const struct verdict *v = &step->policy.verdict;
 
     tell_besides(step);
+    if (v->observed || (step->policy.n_would > 0 && !is_refusal(v)))
+        doubt(step);
     switch (v->action) {
     case VERDICT_CONTINUE:
         return SMFIS_CONTINUE;
     case VERDICT_HOLD:
         if (v->observed)
-            tell(step, v, JOURNAL_WOULD, NULL, NULL);
+            tell_would(step, v, NULL);
         return SMFIS_CONTINUE;
     case VERDICT_ACCEPT:
-        tell(step, v, JOURNAL_DONE, NULL, NULL);
+        tell(step, v, JOURNAL_DONE, (struct words){0});
         return SMFIS_ACCEPT;
     case VERDICT_DEFER:
     case VERDICT_REJECT:
@@ -253,7 +312,7 @@ step_answer(struct step *step)
     }
     if (!v->observed)
         return refuse(step, v, NULL);
-    tell(step, v, JOURNAL_WOULD, NULL, NULL);
+    tell_would(step, v, NULL);
     return SMFIS_CONTINUE;
 }
 
@@ -343,11 +402,12 @@ fault_verdict(enum step_fault fault, struct verdict *v)
     v->reason = faults[fault].reason;
 }
 
-/* Does whoever wrote the configuration want to see only what would be? */
+/* Do the operators want to see only what would be? */
 static bool
 observes(const struct step *step)
 {
-    return step->config->mode == MODE_OBSERVE ||
+    return acts_mode(step->acts, step->config->mode, step->now.wall, NULL) ==
+               MODE_OBSERVE ||
            (step->has_scene && step->policy.scene.mode == MODE_OBSERVE);
 }
 
@@ -364,14 +424,15 @@ step_fail(struct step *step, enum step_fault fault, enum ms_err err)
                     "store: does not answer (%s)", err_name(err));
     fault_verdict(fault, &v);
     if (observes(step)) {
-        tell(step, &v, JOURNAL_WOULD, NULL, err_name(err));
+        tell_would(step, &v, err_name(err));
+        doubt(step);
         return SMFIS_CONTINUE;
     }
     /* Relay and port rules have been passed before a store is asked. */
     if (fault == STEP_NOTE ||
         (fault == STEP_STORE && step->config->on_error == ON_ERROR_ACCEPT)) {
         v.action = VERDICT_CONTINUE;
-        tell(step, &v, JOURNAL_DONE, NULL, err_name(err));
+        tell(step, &v, JOURNAL_DONE, (struct words){.error = err_name(err)});
         return SMFIS_CONTINUE;
     }
     return refuse(step, &v, err_name(err));
@@ -386,6 +447,21 @@ quarantine(SMFICTX *ctx, const char *reason)
     return smfi_quarantine(ctx, (char *)(uintptr_t)reason) == MI_SUCCESS;
 }
 
+static void
+count_message(struct step *step, enum history_outcome outcome)
+{
+    const struct message *m = step->session->message;
+    const struct ears_message message = {
+        .outcome = outcome,
+        .recipients = m->nrcpt,
+        .would = m->doubted ? m->nrcpt : m->would,
+        .external = m->facts.external,
+        .bytes = step->facts.bytes,
+    };
+
+    ears_message(daemon_ears(step->daemon), &step->policy.scene, &message);
+}
+
 sfsistat
 step_hold(struct step *step)
 {
@@ -398,7 +474,8 @@ step_hold(struct step *step)
     (void)snprintf(reason, sizeof(reason), "mortsafe %.*s (ref %s)",
                    VERDICT_RULE, v->rule, ref);
     if (quarantine(step->ctx, reason)) {
-        tell(step, v, JOURNAL_DONE, ref, NULL);
+        tell(step, v, JOURNAL_DONE, (struct words){.ref = ref});
+        count_message(step, HISTORY_HELD);
         return SMFIS_CONTINUE;
     }
     v->action = VERDICT_DEFER;
@@ -416,5 +493,6 @@ step_accepted(struct step *step)
     daemon_count_accepted(step->daemon, m->waits);
     step->local = m->local; /* that of any step is the message's */
     verdict_continue(&v);
-    tell(step, &v, JOURNAL_DONE, NULL, NULL);
+    tell(step, &v, JOURNAL_DONE, (struct words){0});
+    count_message(step, HISTORY_ACCEPTED);
 }

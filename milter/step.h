@@ -13,6 +13,7 @@
 
 #include <libmilter/mfapi.h>
 
+#include "milter/counts/metrics.h"
 #include "milter/session.h"
 #include "policy/policy.h"
 
@@ -35,7 +36,9 @@ struct step {
     SMFICTX *ctx;
     struct daemon *daemon;
     struct session *session;     /* NULL: none; only step_fail() takes that */
+    enum metrics_stage stage;    /* which callback it is */
     const struct config *config; /* borrowed */
+    const struct acts *acts;     /* borrowed; NULL: none */
     struct store_time now;
     struct mono deadline;
     int64_t began_us;
@@ -48,10 +51,10 @@ struct step {
     size_t n_receipts;
 };
 
-/* Begin STEP of SESSION (may be NULL); its configuration is set by whoever
- * knows which. */
+/* Begin STEP of SESSION (may be NULL) at STAGE; its configuration and acts are
+ * set by whoever knows which. */
 void step_begin(struct step *step, SMFICTX *ctx, struct daemon *daemon,
-                struct session *session);
+                struct session *session, enum metrics_stage stage);
 
 /*
  * Ask STAGE of step->facts, charge until there is a verdict in step->policy.

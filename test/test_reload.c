@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "test/dialog.h"
@@ -78,6 +79,13 @@ static const struct {
      "192.0.2.2  "
      "master = two }\n" PRIVACY,
      "store master"},
+    {"the API's sockets", "api { socket = /run/a }\n",
+     "api { socket = /run/b }\nstatus { listen = inet:8896@127.0.0.1 }\n",
+     "api socket, status listen"},
+    {"who may do what there is in force at once", "api { socket = /run/a }\n",
+     "api { socket = /run/a  group helpdesk { may = read } }\n"
+     "status { names = yes  hosts = a.example }\n",
+     ""},
 };
 
 /* The names in LOG of what waits for the next restart. */
@@ -152,11 +160,68 @@ test_fixed(void **state)
     (void)unlink(path);
 }
 
+/* ----- who asks for it */
+
+struct lines {
+    int errors, warnings, notices;
+    char text[4096];
+};
+
+static void
+note_line(void *to, int level, const char *text)
+{
+    struct lines *lines = to;
+    size_t len = strlen(lines->text);
+
+    lines->errors += level == LOG_ERR;
+    lines->warnings += level == LOG_WARNING;
+    lines->notices += level == LOG_NOTICE;
+    (void)snprintf(lines->text + len, sizeof(lines->text) - len, "%s\n", text);
+}
+
+static void
+tell_one(const char *config, struct lines *lines, enum ms_err expected)
+{
+    char path[] = "/tmp/mortsafe-reload-XXXXXX";
+    const struct reload reload = {.path = path};
+    int fd = mkstemp(path);
+    struct dialog *dialog = dialog_create(SITE);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, config, strlen(config)), strlen(config));
+    (void)close(fd);
+    memset(lines, 0, sizeof(*lines));
+    assert_int_equal(
+        reload_tell(&reload, dialog_daemon(dialog), note_line, lines),
+        expected);
+    (void)unlink(path);
+    free(dialog_destroy(dialog));
+}
+
+static void
+test_told(void **state)
+{
+    static struct lines lines;
+
+    (void)state;
+    tell_one(SITE "nonsense = 1\nrubbish = 2\n", &lines, MS_INVALID);
+    assert_int_equal(lines.errors, 3); /* two, and that the old one stays */
+    assert_non_null(strstr(lines.text, "nonsense"));
+    assert_non_null(strstr(lines.text, "rubbish"));
+    assert_null(strstr(lines.text, "reload: "));
+    tell_one(SITE "api { socket = /run/other }\n", &lines, MS_OK);
+    assert_int_equal(lines.errors, 0);
+    assert_non_null(strstr(lines.text, "api socket has changed"));
+    assert_int_equal(lines.notices, 1);
+    assert_non_null(strstr(lines.text, "is in force"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

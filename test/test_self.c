@@ -88,10 +88,40 @@ test_hash(void **state)
     assert_string_not_equal(a.config, b.config);
 }
 
+/* The mode is that of the acts, once somebody has said so. */
+static void
+test_mode(void **state)
+{
+    static struct heard heard;
+    struct config *config = NULL;
+    struct store_host host;
+    struct self *self;
+
+    (void)state;
+    assert_int_equal(heard_load(&heard, "mode = enforce\n" SITE, 0, &config),
+                     MS_OK);
+    assert_int_equal(self_create("mx1", &self), MS_OK);
+    assert_int_equal(self_loaded_s(self), 0);
+    self_set(self, config);
+    assert_true(self_loaded_s(self) > 0);
+    assert_false(self_set_mode(self, MODE_ENFORCE));
+    assert_true(self_set_mode(self, MODE_OBSERVE));
+    self_set(self, config); /* a reload */
+    self_get(self, &host);
+    assert_string_equal(host.mode, "observe");
+    assert_false(self_set_mode(self, MODE_OBSERVE));
+    assert_true(self_set_mode(self, MODE_ENFORCE));
+    self_get(self, &host);
+    assert_string_equal(host.mode, "enforce");
+    self_destroy(self);
+    config_destroy(config);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mode),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_hash),
     };

@@ -4,6 +4,7 @@ FUZZ_TARGETS = \
 	%reldir%/fuzz_callbacks \
 	%reldir%/fuzz_config \
 	%reldir%/fuzz_reply \
+	%reldir%/fuzz_request \
 	%reldir%/fuzz_script \
 	%reldir%/fuzz_slots \
 	%reldir%/fuzz_state
@@ -29,6 +30,10 @@ endif
 %canon_reldir%_fuzz_callbacks_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_fuzz_reply_SOURCES = %reldir%/fuzz_reply.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_reply_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_request_SOURCES = %reldir%/fuzz_request.c %reldir%/fuzz.h \
+	test/fake_milter.c test/fake_milter.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_request_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_fuzz_slots_SOURCES = %reldir%/fuzz_slots.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_slots_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_script_SOURCES = %reldir%/fuzz_script.c %reldir%/fuzz.h $(FUZZ_MAIN)

@@ -33,6 +33,9 @@ listener submissions { port = %(submissions)d  auth = require  tls = require }
 '''
 
 
+API_BLOCK = re.compile(r'^\s*api\s*\{', re.M)
+
+
 class Decision:
     """One line of the log that tells a decision: its keys are attributes."""
 
@@ -62,12 +65,16 @@ class Mortsafe:
         self.base, self.ports = BASE if config is None else config, ports
         self.user, self.options, self.environment = user, list(options), environment
         self.file = place.path(self.name + '.conf')
+        self.api = place.path(self.name + '.api')
         self.logfile = place.path(self.name + '.log')
-        self.process = None
+        self.process, self.program = None, None
         self.configure(extra)
 
     def configure(self, extra=''):
+        """Each daemon has an API of its own, unless EXTRA or the base speak of one."""
         text = 'socket = %s\n' % self.socket + self.base
+        if not API_BLOCK.search(self.base + extra):
+            text += 'api { socket = %s }\n' % self.api
         if self.ports:
             text += LISTENERS % self.ports
         with open(self.file, 'w') as out:
@@ -75,7 +82,7 @@ class Mortsafe:
         os.chmod(self.file, 0o644)
 
     def command(self):
-        words = [place.mortsafe_path(), '-f', '-x', self.file]
+        words = [self.program or place.mortsafe_path(), '-f', '-x', self.file]
         return words + (['-u', self.user] if self.user else []) + self.options
 
     def launch(self, **how):

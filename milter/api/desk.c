@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <config.h>
+
+#include "milter/api/desk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include <sodium.h>
+
+#include "milter/stamp.h"
+#include "policy/acts.h"
+#include "policy/store/denials.h"
+#include "policy/store/redis.h"
+
+/* ----- what the clerk is given */
+
+/* Refusals that are remembered above a shared store may be of limits that do
+ * not hold any more. */
+static void
+forget_denials(const struct desk *desk)
+{
+    if (desk->denials != NULL)
+        store_denials_clear(desk->denials);
+}
+
+static void
+take_acts(void *arg, struct acts *acts)
+{
+    struct desk *desk = arg;
+
+    daemon_acts_swap(desk->daemon, acts);
+    forget_denials(desk);
+    desk_follow_mode(desk, desk->now(desk->arg).wall);
+}
+
+static uint64_t
+keep_s(void *arg)
+{
+    const struct desk *desk = arg;
+    const struct config *config = daemon_config_get(desk->daemon);
+    uint64_t s = config->privacy.decisions_s;
+
+    daemon_config_put(desk->daemon, config);
+    return s;
+}
+
+static void
+rank(void *arg, const struct store_record *record)
+{
+    const struct desk *desk = arg;
+    const struct config *config = daemon_config_get(desk->daemon);
+
+    top_rank(desk->top, config, record);
+    daemon_config_put(desk->daemon, config);
+}
+
+static bool
+row(void *arg, const struct store_record *record, unsigned sort,
+    struct top_row *out)
+{
+    const struct desk *desk = arg;
+    const struct config *config = daemon_config_get(desk->daemon);
+    bool has = top_row(config, record, sort, out);
+
+    daemon_config_put(desk->daemon, config);
+    return has;
+}
+
+/* What another host of the fleet was asked to forget. */
+static enum ms_err
+forget(void *arg, const struct subject *subject, const char *pseudonym)
+{
+    struct desk *desk = arg;
+    struct diary_forgotten counts = {0};
+    bool found;
+    enum ms_err err;
+
+    clerk_settle(desk->clerk); /* nothing is written down behind our back */
+    clerk_forget_waiting(desk->clerk, subject);
+    err = diary_forget(desk->diary, subject, pseudonym, &counts);
+    if (err == MS_OK)
+        err = store_forget(store_redis_shadow(desk->shared), subject,
+                           desk->now(desk->arg), &found);
+    if (err != MS_OK)
+        return err;
+    (void)picture_forget(desk->pictures, subject);
+    top_forget(desk->top, subject);
+    forget_denials(desk);
+    journal_say(daemon_journal(desk->daemon), LOG_NOTICE,
+                "forget: a subject was forgotten here as another host was "
+                "asked to");
+    return MS_OK;
+}
+
+static struct store_time
+now(void *arg)
+{
+    const struct desk *desk = arg;
+
+    return desk->now(desk->arg);
+}
+
+/* ----- making it */
+
+static void
+say(void *arg, const char *text)
+{
+    const struct desk *desk = arg;
+
+    journal_say(daemon_journal(desk->daemon), LOG_WARNING, "diary: %s", text);
+}
+
+static enum ms_err
+open_diary(struct desk *desk)
+{
+    const struct config *config = daemon_config_get(desk->daemon);
+    const char *dir =
+        config->store.type != STORE_MEMORY ? config->store.path : NULL;
+    struct wall at = desk->now(desk->arg).wall;
+    struct why why = {"no memory"};
+    enum ms_err err = diary_open(dir, at, say, desk, &desk->diary, &why);
+
+    if (err != MS_OK && dir != NULL) {
+        journal_say(daemon_journal(desk->daemon), LOG_ERR,
+                    "diary: %s; decisions and what operators do are kept in "
+                    "memory until the daemon ends",
+                    why.text);
+        err = diary_open(NULL, at, say, desk, &desk->diary, &why);
+    }
+    daemon_config_put(desk->daemon, config);
+    return err;
+}
+
+/* Pseudonyms stay the same as long as the diary does. */
+static enum ms_err
+make_alias(struct desk *desk)
+{
+    static const char name[] = "alias";
+    uint8_t key[ALIAS_KEY];
+    void *bytes = NULL;
+    size_t len = 0;
+    enum ms_err err;
+
+    if (diary_get_blob(desk->diary, name, &bytes, &len) == MS_OK &&
+        bytes != NULL && len == sizeof(key)) {
+        memcpy(key, bytes, sizeof(key));
+        sodium_memzero(bytes, len);
+    } else {
+        randombytes_buf(key, sizeof(key));
+        if (diary_put_blob(desk->diary, name, key, sizeof(key)) != MS_OK)
+            say(desk, "the key of pseudonyms cannot be kept: they will be "
+                      "others after a restart");
+    }
+    free(bytes);
+    err = alias_create(key, &desk->alias);
+    sodium_memzero(key, sizeof(key));
+    return err;
+}
+
+static enum ms_err
+make_clerk(struct desk *desk)
+{
+    const struct clerk_needs needs = {
+        .diary = desk->diary,
+        .history = desk->history,
+        .pictures = desk->pictures,
+        .top = desk->top,
+        .store = daemon_store(desk->daemon),
+        .shared = desk->shared,
+        .journal = daemon_journal(desk->daemon),
+        .host = desk->host,
+        .acts = take_acts,
+        .keep_s = keep_s,
+        .rank = rank,
+        .row = row,
+        .forget = forget,
+        .now = now,
+        .arg = desk,
+    };
+
+    return clerk_create(&needs, &desk->clerk);
+}
+
+static void
+lack_group(void *arg, const char *group)
+{
+    struct desk *desk = arg;
+
+    journal_say(daemon_journal(desk->daemon), LOG_WARNING,
+                "api { group %s }: this machine has no such group, so nobody "
+                "has its rights",
+                group);
+}
+
+static enum ms_err
+make_grants(struct desk *desk)
+{
+    const struct config *config;
+    enum ms_err err = grants_create(&desk->grants);
+
+    if (err != MS_OK)
+        return err;
+    config = daemon_config_get(desk->daemon);
+    err = grants_set(desk->grants, config, lack_group, desk);
+    daemon_config_put(desk->daemon, config);
+    return err;
+}
+
+enum ms_err
+desk_open(struct desk *desk)
+{
+    enum ms_err err = open_diary(desk);
+
+    if (err == MS_OK)
+        err = history_create(&desk->history);
+    if (err == MS_OK)
+        err = pictures_create(PICTURE_SUBJECTS, &desk->pictures);
+    if (err == MS_OK)
+        err = top_create(&desk->top);
+    if (err == MS_OK)
+        err = metrics_create(&desk->metrics);
+    if (err == MS_OK)
+        err = make_alias(desk);
+    if (err == MS_OK)
+        err = make_grants(desk);
+    if (err == MS_OK)
+        err = make_clerk(desk);
+    if (err != MS_OK)
+        return err;
+    daemon_set_ears(desk->daemon, &(struct daemon_ears){
+                                      .clerk = desk->clerk,
+                                      .metrics = desk->metrics,
+                                      .history = desk->history,
+                                      .pictures = desk->pictures,
+                                      .top = desk->top,
+                                  });
+    return clerk_start(desk->clerk);
+}
+
+/* ----- later */
+
+bool
+desk_ready(const struct desk *desk)
+{
+    return desk->ready == NULL || desk->ready(desk->arg);
+}
+
+static void
+tell_mode(const struct desk *desk, enum mode mode, const struct act *by)
+{
+    struct journal *journal = daemon_journal(desk->daemon);
+    char until[STAMP_TEXT];
+
+    if (by == NULL)
+        journal_say(journal, LOG_NOTICE,
+                    "mode is %s now, as the configuration says",
+                    mode_name(mode));
+    else if (stamp_print(by->until.s, until) == NULL)
+        journal_say(journal, LOG_NOTICE, "mode is %s now, by %s",
+                    mode_name(mode), by->by);
+    else
+        journal_say(journal, LOG_NOTICE, "mode is %s now, by %s until %s",
+                    mode_name(mode), by->by, until);
+}
+
+void
+desk_follow_mode(struct desk *desk, struct wall at)
+{
+    const struct config *config = daemon_config_get(desk->daemon);
+    struct acts *acts = daemon_acts_get(desk->daemon);
+    const struct act *by = NULL;
+    enum mode mode = acts_mode(acts, config->mode, at, &by);
+
+    if (self_set_mode(desk->self, mode)) {
+        forget_denials(desk);
+        tell_mode(desk, mode, by);
+    }
+    acts_put(acts);
+    daemon_config_put(desk->daemon, config);
+}
+
+void
+desk_reloaded(struct desk *desk)
+{
+    const struct config *config = daemon_config_get(desk->daemon);
+
+    forget_denials(desk);
+    self_set(desk->self, config);
+    (void)grants_set(desk->grants, config, lack_group, desk);
+    daemon_config_put(desk->daemon, config);
+    desk_follow_mode(desk, desk->now(desk->arg).wall);
+}
+
+void
+desk_settle(struct desk *desk)
+{
+    clerk_stop(desk->clerk);
+}
+
+void
+desk_close(struct desk *desk)
+{
+    clerk_destroy(desk->clerk);
+    grants_destroy(desk->grants);
+    alias_destroy(desk->alias);
+    metrics_destroy(desk->metrics);
+    top_destroy(desk->top);
+    pictures_destroy(desk->pictures);
+    history_destroy(desk->history);
+    diary_close(desk->diary);
+}

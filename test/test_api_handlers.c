@@ -1,0 +1,1395 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The API's handlers over a desk made by hand: a memory store, a diary in
+ * memory, a clock that stands.  What the answers look like in whole is held to
+ * schemas elsewhere; here it is what they say.
+ */
+#include <config.h>
+
+#include "milter/api/handlers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "milter/api/find.h"
+#include "milter/api/json.h"
+#include "milter/api/pick.h"
+#include "milter/api/routes.h"
+#include "milter/api/use.h"
+#include "milter/step.h"
+#include "policy/limit.h"
+#include "policy/store/memory.h"
+#include "test/heard.h"
+#include "test/unit.h"
+
+enum { NOW_S = 1795357072 }; /* 2026-11-22T14:17:52Z */
+
+static const char text[] =
+    "mode = enforce\n"
+    "users { fold = yes  default_domain = example.org }\n"
+    "domains local { list = example.org }\n"
+    "network office { addr = 192.0.2.0/24  relay = any }\n"
+    "listener submission { port = 587  auth = require  tls = allow }\n"
+    "limit burst { off = yes }\nlimit message { off = yes }\n"
+    "limit user_all { off = yes }\nlimit user_bad { off = yes }\n"
+    "limit relay { off = yes }\nlimit connect { off = yes }\n"
+    "limit harvest { off = yes }\n"
+    "limit user { key = user  count = external  rate = 300/1h, 1000/1d\n"
+    "  rates = texthash:%s }\n"
+    "limit volume { key = user  count = bytes  rate = 20M/1d }\n"
+    "limit box { key = user+sender  count = messages  rate = 20/1h }\n"
+    "limit net { key = prefix  count = messages  rate = 50/1h }\n"
+    "limit host { key = client  count = connections  rate = 30/1m }\n"
+    "exempt news { user = news@example.org  skip = limit.user\n"
+    "  note = \"weekly list\" }\n"
+    "exempt both { user = ann@example.org  client = 192.0.2.9\n"
+    "  skip = limits }\n";
+
+/* ----- a store that fails when it is told to */
+
+struct moody {
+    struct store store; /* first, so that one is the other */
+    struct store *real;
+    enum ms_err err; /* MS_OK: it does not */
+};
+
+static struct moody *
+moody_of(struct store *store)
+{
+    return (struct moody *)store;
+}
+
+static enum ms_err
+moody_submit(struct store *store, const struct charge_item *items, size_t n,
+             struct store_time now, struct store_ticket **out)
+{
+    struct moody *m = moody_of(store);
+
+    return m->err != MS_OK ? m->err : store_submit(m->real, items, n, now, out);
+}
+
+static enum ms_err
+moody_collect(struct store *store, struct store_ticket *ticket,
+              struct mono deadline, struct charge_answers *out)
+{
+    return store_collect(moody_of(store)->real, ticket, deadline, out);
+}
+
+static enum ms_err
+moody_update(struct store *store, const struct subject *subject,
+             struct store_time now,
+             enum ms_err (*change)(void *arg, struct store_state *state),
+             void *arg)
+{
+    return store_update(moody_of(store)->real, subject, now, change, arg);
+}
+
+static enum ms_err
+moody_get(struct store *store, const struct subject *subject,
+          struct store_time now, bool *found, struct store_record *out)
+{
+    struct moody *m = moody_of(store);
+
+    return m->err != MS_OK ? m->err
+                           : store_get(m->real, subject, now, found, out);
+}
+
+static enum ms_err
+moody_list(struct store *store, enum subject_kind kind, struct store_time now,
+           bool (*each)(void *arg, const struct store_record *record),
+           void *arg)
+{
+    struct moody *m = moody_of(store);
+
+    return m->err != MS_OK ? m->err : store_list(m->real, kind, now, each, arg);
+}
+
+static enum ms_err
+moody_forget(struct store *store, const struct subject *subject,
+             struct store_time now, bool *found)
+{
+    struct moody *m = moody_of(store);
+
+    return m->err != MS_OK ? m->err
+                           : store_forget(m->real, subject, now, found);
+}
+
+static enum ms_err
+moody_reset(struct store *store, const struct subject *subject, uint64_t window,
+            struct store_time now, bool *found)
+{
+    struct moody *m = moody_of(store);
+
+    return m->err != MS_OK ? m->err
+                           : store_reset(m->real, subject, window, now, found);
+}
+
+static void
+moody_destroy(struct store *store)
+{
+    store_destroy(moody_of(store)->real);
+    free(store);
+}
+
+static struct store *
+moody_create(void)
+{
+    static const struct store_ops ops = {
+        .submit = moody_submit,
+        .collect = moody_collect,
+        .update = moody_update,
+        .get = moody_get,
+        .list = moody_list,
+        .forget = moody_forget,
+        .reset = moody_reset,
+        .destroy = moody_destroy,
+    };
+    struct moody *m = calloc(1, sizeof(*m));
+
+    assert_non_null(m);
+    m->store.ops = &ops;
+    assert_int_equal(store_memory_create(64 << 20, &m->real), MS_OK);
+    return &m->store;
+}
+
+/* ----- the desk */
+
+struct bench {
+    char table[64];
+    FILE *log;
+    struct journal *journal;
+    struct desk desk;
+    struct peer peer;
+    int64_t now_s;
+
+    unsigned rights; /* of whoever asks */
+    unsigned status; /* of the last answer */
+    json_t *answer;
+};
+
+static struct store_time
+bench_now(void *arg)
+{
+    struct bench *b = arg;
+
+    return (struct store_time){.mono = {(b->now_s - NOW_S + 1000000) * 1000},
+                               .wall = {b->now_s}};
+}
+
+static void
+bench_acts(void *arg, struct acts *acts)
+{
+    struct bench *b = arg;
+
+    daemon_acts_swap(b->desk.daemon, acts);
+}
+
+static uint64_t
+bench_keep_s(void *arg)
+{
+    (void)arg;
+    return 14 * 86400;
+}
+
+static void
+bench_rank(void *arg, const struct store_record *record)
+{
+    struct bench *b = arg;
+    const struct config *config = daemon_config_get(b->desk.daemon);
+
+    top_rank(b->desk.top, config, record);
+    daemon_config_put(b->desk.daemon, config);
+}
+
+static struct config *
+bench_config(struct bench *b)
+{
+    static struct heard heard;
+    char whole[sizeof(text) + sizeof(b->table)];
+    struct config *config = NULL;
+    FILE *table;
+
+    (void)snprintf(b->table, sizeof(b->table), "/tmp/mortsafe-api-%ld",
+                   (long)getpid());
+    table = fopen(b->table, "we");
+    assert_non_null(table);
+    (void)fputs("plan@example.org 50/1h\n", table);
+    (void)fclose(table);
+    (void)snprintf(whole, sizeof(whole), text, b->table);
+    if (heard_load(&heard, whole, NOW_S, &config) != MS_OK)
+        fail_msg("%s", heard.text);
+    return config;
+}
+
+static void
+bench_daemon(struct bench *b)
+{
+    struct spool_target target = {.to = LOG_TO_STDERR};
+    struct config *config = bench_config(b);
+    struct store *store = moody_create();
+    struct pool *steps;
+
+    b->log = tmpfile();
+    assert_non_null(b->log);
+    target.fd = fileno(b->log);
+    assert_int_equal(
+        journal_create(&target, LOG_TEXT, 7, "mx1.example.org", &b->journal),
+        MS_OK);
+    assert_int_equal(pool_create(sizeof(struct step), &steps), MS_OK);
+    assert_int_equal(
+        daemon_create(config, store, steps, b->journal, &b->desk.daemon),
+        MS_OK);
+}
+
+static void
+bench_clerk(struct bench *b)
+{
+    struct desk *desk = &b->desk;
+    const struct clerk_needs needs = {
+        .diary = desk->diary,
+        .history = desk->history,
+        .pictures = desk->pictures,
+        .top = desk->top,
+        .store = daemon_store(desk->daemon),
+        .journal = b->journal,
+        .host = desk->host,
+        .acts = bench_acts,
+        .keep_s = bench_keep_s,
+        .rank = bench_rank,
+        .now = bench_now,
+        .arg = b,
+    };
+
+    assert_int_equal(clerk_create(&needs, &desk->clerk), MS_OK);
+}
+
+static int
+set_up(void **state)
+{
+    static const uint8_t key[ALIAS_KEY] = {1, 2, 3};
+    struct bench *b = calloc(1, sizeof(*b));
+    struct desk *desk = &b->desk;
+    struct why why;
+
+    b->now_s = NOW_S;
+    b->peer.uid = 1000;
+    b->rights = API_READ | API_RESET | API_RELEASE | API_ALL;
+    (void)snprintf(b->peer.by, sizeof(b->peer.by), "ann (uid 1000)");
+    desk->host = "mx1.example.org";
+    desk->path = "t";
+    desk->type = STORE_MEMORY;
+    desk->now = bench_now;
+    desk->arg = b;
+    bench_daemon(b);
+    assert_int_equal(
+        diary_open(NULL, (struct wall){NOW_S}, NULL, NULL, &desk->diary, &why),
+        MS_OK);
+    assert_int_equal(history_create(&desk->history), MS_OK);
+    assert_int_equal(pictures_create(1000, &desk->pictures), MS_OK);
+    assert_int_equal(top_create(&desk->top), MS_OK);
+    assert_int_equal(alias_create(key, &desk->alias), MS_OK);
+    assert_int_equal(grants_create(&desk->grants), MS_OK);
+    bench_clerk(b);
+    *state = b;
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    struct bench *b = *state;
+    struct desk *desk = &b->desk;
+
+    json_decref(b->answer);
+    clerk_destroy(desk->clerk);
+    grants_destroy(desk->grants);
+    alias_destroy(desk->alias);
+    top_destroy(desk->top);
+    pictures_destroy(desk->pictures);
+    history_destroy(desk->history);
+    diary_close(desk->diary);
+    daemon_destroy(desk->daemon);
+    journal_destroy(b->journal);
+    (void)fclose(b->log);
+    (void)remove(b->table);
+    free(b);
+    return 0;
+}
+
+/* ----- asking */
+
+static json_t *
+ask(struct bench *b, enum api_method method, const char *target,
+    const char *body)
+{
+    struct api_call call = {.desk = &b->desk,
+                            .peer = &b->peer,
+                            .now = bench_now(b),
+                            .method = method,
+                            .rights = b->rights};
+    const struct api_route *route;
+    struct why why = {.text = ""};
+
+    json_decref(b->answer);
+    b->answer = NULL;
+    if (api_call_target(&call, target, &why) != MS_OK)
+        fail_msg("%s: %s", target, why.text);
+    if (method != API_GET &&
+        api_call_body(&call, body, strlen(body), &why) != MS_OK)
+        fail_msg("%s: %s", body, why.text);
+    route = api_route_of(&call);
+    if (route == NULL)
+        fail_msg("%s: no such route", target);
+    route->handle(&call);
+    b->answer = json_incref(call.json);
+    b->status = call.status;
+    api_call_end(&call);
+    return b->answer;
+}
+
+static json_t *
+get(struct bench *b, const char *target)
+{
+    return ask(b, API_GET, target, "");
+}
+
+/* What stands at PATH ("limits.0.used") of JSON; NULL: nothing. */
+static json_t *
+at(json_t *json, const char *path)
+{
+    while (json != NULL && *path != '\0') {
+        char word[64];
+        size_t len = strcspn(path, ".");
+
+        (void)snprintf(word, sizeof(word), "%.*s", (int)len, path);
+        json = json_is_array(json)
+                   ? json_array_get(json, (size_t)strtoul(word, NULL, 10))
+                   : json_object_get(json, word);
+        path += len + (path[len] == '.');
+    }
+    return json;
+}
+
+static const char *
+string_at(json_t *json, const char *path)
+{
+    const char *string = json_string_value(at(json, path));
+
+    return string != NULL ? string : "(none)";
+}
+
+static long
+number_at(json_t *json, const char *path)
+{
+    json_t *number = at(json, path);
+
+    return json_is_integer(number) ? (long)json_integer_value(number) : -1;
+}
+
+static size_t
+size_at(json_t *json, const char *path)
+{
+    return json_array_size(at(json, path));
+}
+
+/* The use of limit NAME by SPAN in a subject's answer. */
+static json_t *
+use_at(json_t *json, const char *name, long span_s)
+{
+    size_t i;
+    json_t *use;
+
+    json_array_foreach(at(json, "limits"), i, use)
+    {
+        if (strcmp(string_at(use, "limit"), name) == 0 &&
+            number_at(use, "span_s") == span_s)
+            return use;
+    }
+    return NULL;
+}
+
+/* ----- what is counted */
+
+static struct subject
+subject_of(const char *id)
+{
+    struct subject subject;
+
+    assert_int_equal(subject_parse(id, &subject, NULL), MS_OK);
+    return subject;
+}
+
+static const struct limit *
+limit_called(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_limits; i++) {
+        if (strcmp(config->limits[i]->name, name) == 0)
+            return config->limits[i];
+    }
+    fail_msg("no limit %s", name);
+    return NULL;
+}
+
+static void
+count_of(struct bench *b, const struct subject *subject, const char *name,
+         struct rate rate, uint32_t n)
+{
+    struct store *store = daemon_store(b->desk.daemon);
+    const struct config *config = daemon_config_get(b->desk.daemon);
+    struct charge_item item = {
+        .subject = subject,
+        .window = limit_window(limit_called(config, name), rate.span_s),
+        .span_s = rate.span_s,
+        .n = n,
+        .limit = rate.n,
+        .kind = CHARGE_NOTE};
+    struct store_ticket *ticket;
+    struct charge_answers answers;
+    struct store_record record;
+    bool found;
+
+    assert_int_equal(store_submit(store, &item, 1, bench_now(b), &ticket),
+                     MS_OK);
+    assert_int_equal(
+        store_collect(store, ticket, (struct mono){INT64_MAX}, &answers),
+        MS_OK);
+    assert_int_equal(store_get(store, subject, bench_now(b), &found, &record),
+                     MS_OK);
+    top_rank(b->desk.top, config, &record);
+    daemon_config_put(b->desk.daemon, config);
+}
+
+/* ID has caused N events that limit NAME counts by RATE. */
+static void
+count(struct bench *b, const char *id, const char *name, struct rate rate,
+      uint32_t n)
+{
+    struct subject subject = subject_of(id);
+
+    count_of(b, &subject, name, rate, n);
+}
+
+static const struct rate hour = {300, 3600}, day = {1000, 86400};
+
+static void
+add_decision(struct bench *b, const char *subject, const char *user,
+             const char *ref, enum journal_deed deed)
+{
+    struct decision d = {.at_s = b->now_s,
+                         .deed = deed,
+                         .action = VERDICT_DEFER,
+                         .host = "mx1.example.org",
+                         .rule = "limit.user",
+                         .listener = "submission",
+                         .via = "port",
+                         .client = "192.0.2.7",
+                         .metric = METRIC_EXTERNAL,
+                         .rate = {300, 3600},
+                         .used = 301,
+                         .code = 450,
+                         .enhanced = "4.7.1"};
+
+    (void)snprintf(d.ref, sizeof(d.ref), "%s", ref);
+    (void)snprintf(d.subject, sizeof(d.subject), "%s", subject);
+    (void)snprintf(d.user, sizeof(d.user), "%s", user);
+    assert_int_equal(diary_add(b->desk.diary, &d, 1), MS_OK);
+}
+
+/* ----- names */
+
+static const struct {
+    const char *name, *text, *means; /* candidates, apart by blanks */
+} names[] = {
+    {"a kind says it all", "user:ann@example.org", "user:ann@example.org"},
+    {"a login is folded, but a tenant's name is not", "user:Ann@example.org",
+     "user:Ann@example.org user:ann@example.org"},
+    {"a login is completed", "user:ann", "user:ann user:ann@example.org"},
+    {"a bare address is a client", "192.0.2.7", "client:192.0.2.7"},
+    {"a mapped one is IPv4", "::ffff:192.0.2.7", "client:192.0.2.7"},
+    {"a bare prefix is a prefix", "192.0.2.0/24", "prefix:192.0.2.0/24"},
+    {"of an address the prefix is meant that is counted", "prefix:192.0.2.7",
+     "prefix:192.0.2.0/24"},
+    {"no address is no client", "client:ann", ""},
+    {"bits behind a prefix are none", "prefix:192.0.2.7/24", ""},
+    {"an address may be a user or a sender", "ann@example.org",
+     "user:ann@example.org sender:ann@example.org"},
+    {"a domain may be a user and a network, too", "user.test",
+     "user:user.test user:user.test@example.org domain:user.test "
+     "network:user.test"},
+    {"a kind of its own is no pair", "user+client",
+     "user:user+client user:user+client@example.org network:user+client"},
+    {"a pair has two kinds", "user+sender:a@b.test+c@d.test",
+     "user+sender:a@b.test+c@d.test"},
+    {"a pair is parted where one can", "user+client:a+b@c.test+192.0.2.7",
+     "user+client:a+b@c.test+192.0.2.7"},
+    {"escapes are undone", "sender:a\\x5Cb", "sender:a\\x5Cb"},
+    {"what only looks like one is not", "sender:a\\xZZ@b.test",
+     "sender:a\\x5CxZZ@b.test"},
+    {"nothing is nothing", "user:", ""},
+};
+
+static void
+test_names(void **state)
+{
+    struct bench *b = *state;
+    const struct config *config = daemon_config_get(b->desk.daemon);
+
+    for (size_t i = 0; i < ROWS(names); i++) {
+        char all[API_FIND_MAX * SUBJECT_TEXT] = "", id[SUBJECT_TEXT];
+        struct api_find find;
+
+        api_find_candidates(config, names[i].text, &find);
+        for (size_t j = 0; j < find.n; j++)
+            (void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+                           j > 0 ? " " : "",
+                           subject_print(&find.subject[j], id));
+        if (strcmp(all, names[i].means) != 0 &&
+            strstr(names[i].name, "parted") == NULL)
+            fail_msg("%s: %s", names[i].name, all);
+        expect(names[i].name, strstr(all, names[i].means) != NULL);
+    }
+    daemon_config_put(b->desk.daemon, config);
+}
+
+static void
+test_every_name_finds_itself(void **state)
+{
+    static const char *const hostile[] = {"<script>alert(1)</script>",
+                                          "\"} x 1",
+                                          "a\\x41b",
+                                          "\\",
+                                          "a\xff\x01z",
+                                          "a+b:c",
+                                          "../../etc/passwd",
+                                          "~K7Q2M9XD",
+                                          "caf\xc3\xa9@example.org"};
+    struct bench *b = *state;
+    const struct config *config = daemon_config_get(b->desk.daemon);
+
+    for (size_t i = 0; i < ROWS(hostile); i++) {
+        struct subject subject;
+        struct api_find find;
+        char id[SUBJECT_TEXT];
+        bool found = false;
+
+        assert_true(subject_make(SUBJECT_SENDER, hostile[i], &subject));
+        api_find_candidates(config, subject_print(&subject, id), &find);
+        for (size_t j = 0; j < find.n; j++)
+            found |= subject_same(&find.subject[j], &subject);
+        expect(hostile[i], found);
+    }
+    daemon_config_put(b->desk.daemon, config);
+}
+
+static void
+test_bare_keys(void **state)
+{
+    struct bench *b = *state;
+
+    get(b, "/v1/subjects/ann@example.org");
+    assert_int_equal(b->status, 404);
+    count(b, "sender:ann@example.org", "box", (struct rate){20, 3600}, 1);
+    get(b, "/v1/subjects/ann@example.org");
+    assert_int_equal(b->status, 200);
+    assert_string_equal(string_at(b->answer, "id"), "sender:ann@example.org");
+    count(b, "user:ann@example.org", "user", hour, 1);
+    get(b, "/v1/subjects/ann@example.org");
+    assert_string_equal(string_at(b->answer, "id"), "user:ann@example.org");
+    assert_string_equal(string_at(b->answer, "also.0"),
+                        "sender:ann@example.org");
+    get(b, "/v1/subjects/Ann");
+    assert_string_equal(string_at(b->answer, "id"), "user:ann@example.org");
+    ask(b, API_POST, "/v1/subjects/bob@example.org/exempt", "{}");
+    assert_int_equal(b->status, 400);
+    ask(b, API_POST, "/v1/subjects/198.51.100.7/exempt", "{}");
+    assert_int_equal(b->status, 200);
+    assert_string_equal(string_at(b->answer, "act.subject"),
+                        "client:198.51.100.7");
+}
+
+static void
+test_pseudonyms(void **state)
+{
+    struct bench *b = *state;
+    char alias[ALIAS_TEXT], target[64];
+
+    count(b, "user:ann@example.org", "user", hour, 7);
+    add_decision(b, "user:bob@example.org", "bob@example.org", "0A", 0);
+    alias_of(b->desk.alias, "ann@example.org", alias);
+    (void)snprintf(target, sizeof(target), "/v1/subjects/user:%s", alias);
+    get(b, target);
+    assert_string_equal(string_at(b->answer, "id"), "user:ann@example.org");
+    alias_of(b->desk.alias, "bob@example.org", alias);
+    b->peer.tcp = true;
+    (void)snprintf(target, sizeof(target), "/v1/subjects/user:%s", alias);
+    get(b, target);
+    assert_int_equal(b->status, 200);
+    /* nobody tries names where only pseudonyms are told */
+    get(b, "/v1/subjects/user:ann@example.org");
+    assert_int_equal(b->status, 404);
+    get(b, "/v1/decisions?user=bob@example.org");
+    assert_int_equal(b->status, 400);
+    get(b, "/v1/decisions?subject=user:bob@example.org");
+    assert_int_equal(b->status, 404);
+    (void)snprintf(target, sizeof(target), "/v1/decisions?subject=user:%s",
+                   alias);
+    get(b, target);
+    assert_int_equal(size_at(b->answer, "decisions"), 1);
+}
+
+/* ----- one subject */
+
+static void
+test_uses(void **state)
+{
+    struct bench *b = *state;
+    json_t *use;
+
+    count(b, "user:ann@example.org", "user", hour, 301);
+    count(b, "user:ann@example.org", "user", (struct rate){5, 7200}, 1);
+    get(b, "/v1/subjects/user:ann@example.org");
+    assert_int_equal(b->status, 200);
+    use = use_at(b->answer, "user", 3600);
+    assert_int_equal(number_at(use, "used"), 301);
+    assert_string_equal(string_at(use, "rate.text"), "300/1h");
+    assert_string_equal(string_at(use, "by"), "configuration");
+    assert_string_equal(string_at(use, "mode"), "enforce");
+    assert_int_equal(number_at(use, "slices.12"), 301);
+    assert_int_equal(number_at(use, "slice_s"), 300);
+    /* the clock stands at 1000000 s: 100 s into a slice of 300 */
+    assert_int_equal(number_at(use, "room_s"), 13 * 300 - 1000000 % 300);
+    /* no count yet, but it would be counted */
+    use = use_at(b->answer, "user", 86400);
+    assert_int_equal(number_at(use, "used"), 0);
+    assert_int_equal(number_at(use, "room_s"), 0);
+    assert_string_equal(
+        string_at(use_at(b->answer, "volume", 86400), "rate.text"), "20M/1d");
+    /* neither limits of others nor windows that no limit has */
+    assert_null(use_at(b->answer, "net", 3600));
+    assert_null(use_at(b->answer, "host", 60));
+    assert_null(use_at(b->answer, "box", 3600));
+    assert_null(use_at(b->answer, "user", 7200));
+}
+
+static void
+test_table_rates(void **state)
+{
+    struct bench *b = *state;
+    json_t *use;
+
+    count(b, "user:plan@example.org", "user", (struct rate){50, 3600}, 25);
+    get(b, "/v1/subjects/user:plan@example.org");
+    use = use_at(b->answer, "user", 3600);
+    assert_string_equal(string_at(use, "rate.text"), "50/1h");
+    assert_string_equal(string_at(use, "by"), "table");
+    assert_int_equal((int)(json_number_value(at(use, "share")) * 1000), 500);
+    assert_null(use_at(b->answer, "user", 86400));
+}
+
+static void
+test_raised_rates(void **state)
+{
+    struct bench *b = *state;
+    json_t *use;
+
+    count(b, "user:ann@example.org", "user", day, 1200);
+    ask(b, API_POST, "/v1/subjects/user:ann@example.org/raise",
+        "{\"limit\": \"user\", \"rates\": \"2000/1d\", \"until\": \"7d\"}");
+    assert_int_equal(b->status, 200);
+    get(b, "/v1/subjects/user:ann@example.org");
+    use = use_at(b->answer, "user", 86400);
+    assert_string_equal(string_at(use, "rate.text"), "2000/1d");
+    assert_string_equal(string_at(use, "by"), "raised");
+    assert_string_equal(string_at(use, "raised.rates"), "2000/1d");
+    assert_int_equal(number_at(use, "room_s"), 0);
+    assert_null(use_at(b->answer, "user", 3600));
+    assert_int_equal(size_at(b->answer, "acts"), 1);
+    /* once it is over, all is as it was */
+    b->now_s += 8 * 86400;
+    get(b, "/v1/subjects/user:ann@example.org");
+    use = use_at(b->answer, "user", 86400);
+    assert_string_equal(string_at(use, "by"), "configuration");
+}
+
+static void
+test_prefixes_and_clients(void **state)
+{
+    struct bench *b = *state;
+
+    count(b, "prefix:192.0.2.0/24", "net", (struct rate){50, 3600}, 1);
+    get(b, "/v1/subjects/prefix:192.0.2.0%2F24");
+    assert_int_equal(b->status, 200);
+    assert_non_null(use_at(b->answer, "net", 3600));
+    assert_null(use_at(b->answer, "host", 60));
+    count(b, "client:192.0.2.7", "host", (struct rate){30, 60}, 31);
+    get(b, "/v1/subjects/192.0.2.7");
+    assert_int_equal(number_at(use_at(b->answer, "host", 60), "used"), 31);
+}
+
+static void
+test_exemptions(void **state)
+{
+    struct bench *b = *state;
+
+    count(b, "user:news@example.org", "user", hour, 1);
+    count(b, "user:ann@example.org", "user", hour, 1);
+    get(b, "/v1/subjects/user:news@example.org");
+    assert_int_equal(size_at(b->answer, "exemptions"), 1);
+    assert_string_equal(string_at(b->answer, "exemptions.0.name"), "news");
+    assert_string_equal(string_at(b->answer, "exemptions.0.note"),
+                        "weekly list");
+    assert_string_equal(string_at(b->answer, "exemptions.0.limits.0"), "user");
+    assert_int_equal(size_at(b->answer, "exemptions.0.besides"), 0);
+    get(b, "/v1/subjects/user:ann@example.org");
+    assert_string_equal(string_at(b->answer, "exemptions.0.name"), "both");
+    assert_string_equal(string_at(b->answer, "exemptions.0.limits"), "all");
+    assert_string_equal(string_at(b->answer, "exemptions.0.besides.0"),
+                        "client");
+    /* the same one from the other side; and an act of the prefix around it */
+    ask(b, API_POST, "/v1/subjects/prefix:192.0.2.0%2F24/exempt", "{}");
+    count(b, "client:192.0.2.9", "host", (struct rate){30, 60}, 1);
+    get(b, "/v1/subjects/client:192.0.2.9");
+    assert_string_equal(string_at(b->answer, "exemptions.0.besides.0"), "user");
+    assert_string_equal(string_at(b->answer, "exemptions.1.subject"),
+                        "prefix:192.0.2.0/24");
+    assert_int_equal(size_at(b->answer, "acts"), 0);
+}
+
+static void
+test_decisions_of_a_subject(void **state)
+{
+    struct bench *b = *state;
+    char ref[16];
+
+    for (int i = 0; i < 25; i++) {
+        (void)snprintf(ref, sizeof(ref), "%02X", i);
+        b->now_s = NOW_S + i;
+        add_decision(b, "user:ann@example.org", "ann@example.org", ref, 0);
+    }
+    /* one that is about no limit names its login all the same */
+    b->now_s++;
+    add_decision(b, "", "ann@example.org", "FF", 0);
+    get(b, "/v1/subjects/user:ann@example.org");
+    assert_int_equal(b->status, 200);
+    assert_int_equal(size_at(b->answer, "decisions"), 20);
+    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "FF");
+    assert_string_equal(string_at(b->answer, "decisions.1.ref"), "18");
+    get(b, "/v1/subjects/user:ann@example.org/export");
+    assert_int_equal(size_at(b->answer, "subject.decisions"), 26);
+}
+
+/* ----- lists */
+
+static void
+fill(struct bench *b, unsigned n)
+{
+    char id[64];
+
+    for (unsigned i = 1; i <= n; i++) {
+        (void)snprintf(id, sizeof(id), "user:u%u@example.org", i);
+        count(b, id, "user", hour, i);
+    }
+}
+
+static void
+test_pages(void **state)
+{
+    struct bench *b = *state;
+    char target[160], last[SUBJECT_TEXT] = "";
+    unsigned seen = 0, pages = 0;
+    long before = 1000;
+
+    fill(b, 25);
+    (void)snprintf(target, sizeof(target),
+                   "/v1/subjects?kind=user&sort=external&limit=10");
+    for (;;) {
+        json_t *row;
+        size_t i;
+
+        get(b, target);
+        assert_int_equal(b->status, 200);
+        assert_string_equal(string_at(b->answer, "from"), "top");
+        json_array_foreach(at(b->answer, "subjects"), i, row)
+        {
+            assert_true(number_at(row, "used") < before);
+            before = number_at(row, "used");
+            (void)snprintf(last, sizeof(last), "%s", string_at(row, "id"));
+            seen++;
+        }
+        pages++;
+        if (!json_is_string(at(b->answer, "next")))
+            break;
+        (void)snprintf(target, sizeof(target),
+                       "/v1/subjects?kind=user&sort=external&limit=10&"
+                       "cursor=%s",
+                       string_at(b->answer, "next"));
+    }
+    assert_int_equal(seen, 25);
+    assert_int_equal(pages, 3);
+    assert_string_equal(last, "user:u1@example.org");
+    /* a cursor goes with its question */
+    get(b, "/v1/subjects?kind=user&sort=external&limit=10");
+    (void)snprintf(target, sizeof(target),
+                   "/v1/subjects?kind=user&sort=share&cursor=%s",
+                   string_at(b->answer, "next"));
+    get(b, target);
+    assert_int_equal(b->status, 400);
+}
+
+static void
+test_figures_are_of_now(void **state)
+{
+    struct bench *b = *state;
+
+    fill(b, 3);
+    b->now_s += 2 * 3600;
+    count(b, "user:u1@example.org", "user", hour, 2);
+    get(b, "/v1/subjects?sort=external");
+    assert_int_equal(size_at(b->answer, "subjects"), 1);
+    assert_string_equal(string_at(b->answer, "subjects.0.id"),
+                        "user:u1@example.org");
+    assert_int_equal(number_at(b->answer, "subjects.0.used"), 2);
+}
+
+static void
+test_kinds_are_merged_by_share(void **state)
+{
+    struct bench *b = *state;
+
+    count(b, "user:ann@example.org", "user", hour, 150);
+    count(b, "client:192.0.2.7", "host", (struct rate){30, 60}, 29);
+    get(b, "/v1/subjects");
+    assert_string_equal(string_at(b->answer, "sort"), "share");
+    assert_string_equal(string_at(b->answer, "subjects.0.id"),
+                        "client:192.0.2.7");
+    assert_string_equal(string_at(b->answer, "subjects.1.id"),
+                        "user:ann@example.org");
+    assert_string_equal(string_at(b->answer, "subjects.1.limit"), "user");
+}
+
+static enum ms_err
+quarantine(void *arg, struct store_state *state)
+{
+    (void)arg;
+    state->standing = STANDING_QUARANTINED;
+    return MS_OK;
+}
+
+static void
+test_standings(void **state)
+{
+    struct bench *b = *state;
+    struct subject subject = subject_of("user:eve@example.org");
+
+    fill(b, 3);
+    assert_int_equal(store_update(daemon_store(b->desk.daemon), &subject,
+                                  bench_now(b), quarantine, NULL),
+                     MS_OK);
+    get(b, "/v1/subjects?standing=quarantined");
+    assert_string_equal(string_at(b->answer, "from"), "standing");
+    assert_int_equal(size_at(b->answer, "subjects"), 1);
+    assert_string_equal(string_at(b->answer, "subjects.0.id"),
+                        "user:eve@example.org");
+    assert_true(json_is_null(at(b->answer, "subjects.0.rate")));
+    assert_true(json_is_true(at(b->answer, "complete")));
+}
+
+/* The best of many, and of several hosts' words the highest. */
+static void
+test_pick(void **state)
+{
+    struct api_pick *pick;
+    struct top_row row = {.metric = METRIC_EXTERNAL};
+    const struct api_picked *const *rows;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(api_pick_create(METRIC_EXTERNAL, 10, &pick), MS_OK);
+    for (unsigned i = 0; i < 1000; i++) {
+        char id[32];
+
+        (void)snprintf(id, sizeof(id), "u%u", i * 7919 % 1000);
+        assert_true(subject_make(SUBJECT_USER, id, &row.subject));
+        row.used = i * 7919 % 1000;
+        assert_int_equal(api_pick_offer(pick, &row, NULL), MS_OK);
+    }
+    rows = api_pick_sorted(pick, &n);
+    assert_int_equal(n, 10);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(rows[i]->row.used, 999 - i);
+    api_pick_destroy(pick);
+
+    assert_int_equal(api_pick_create(METRIC_EXTERNAL, 100, &pick), MS_OK);
+    for (unsigned i = 0; i < 30; i++) {
+        char id[32], host[32];
+
+        (void)snprintf(id, sizeof(id), "u%u", i % 10);
+        (void)snprintf(host, sizeof(host), "mx%u", i / 10);
+        assert_true(subject_make(SUBJECT_USER, id, &row.subject));
+        row.used = i / 10 == i % 3 ? 100 + i % 10 : i % 10;
+        assert_int_equal(api_pick_offer(pick, &row, host), MS_OK);
+    }
+    api_pick_merge(pick);
+    rows = api_pick_sorted(pick, &n);
+    assert_int_equal(n, 10);
+    for (unsigned i = 1; i < 10; i++)
+        assert_true(rows[i]->row.used <= rows[i - 1]->row.used);
+    api_pick_destroy(pick);
+}
+
+/* ----- acts */
+
+static void
+test_reset(void **state)
+{
+    struct bench *b = *state;
+
+    count(b, "user:ann@example.org", "user", hour, 300);
+    count(b, "user:ann@example.org", "user", day, 300);
+    count(b, "user:ann@example.org", "volume", (struct rate){20480, 86400}, 9);
+    ask(b, API_POST, "/v1/subjects/user:ann@example.org/reset",
+        "{\"limit\": \"user\"}");
+    assert_int_equal(b->status, 200);
+    get(b, "/v1/subjects/user:ann@example.org");
+    assert_int_equal(number_at(use_at(b->answer, "user", 3600), "used"), 0);
+    assert_int_equal(
+        number_at(at(use_at(b->answer, "user", 86400), ""), "used"), 0);
+    assert_int_equal(number_at(use_at(b->answer, "volume", 86400), "used"), 9);
+    ask(b, API_POST, "/v1/subjects/user:ann@example.org/reset", "{}");
+    get(b, "/v1/subjects?sort=share");
+    assert_int_equal(size_at(b->answer, "subjects"), 0);
+    get(b, "/v1/audit");
+    assert_int_equal(size_at(b->answer, "entries"), 2);
+    assert_string_equal(string_at(b->answer, "entries.0.act"), "reset");
+    assert_string_equal(string_at(b->answer, "entries.0.by"), "ann (uid 1000)");
+    assert_string_equal(string_at(b->answer, "entries.0.subject"),
+                        "user:ann@example.org");
+    /* of somebody nobody has seen: nothing to do is done */
+    ask(b, API_POST, "/v1/subjects/user:new@example.org/reset", "{}");
+    assert_int_equal(b->status, 200);
+}
+
+static void
+test_acts(void **state)
+{
+    struct bench *b = *state;
+    char target[64];
+
+    ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt",
+        "{\"limit\": \"limit.user\", \"until\": \"2026-12-24\", "
+        "\"note\": \"ticket \\u0022 4711\"}");
+    assert_int_equal(b->status, 200);
+    assert_string_equal(string_at(b->answer, "act.limit"), "user");
+    assert_string_equal(string_at(b->answer, "act.until"),
+                        "2026-12-25T00:00:00Z");
+    assert_string_equal(string_at(b->answer, "act.note"), "ticket \" 4711");
+    assert_true(json_is_false(at(b->answer, "act.fleet")));
+    /* a newer one of the same limit replaces it, one of another does not */
+    ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt",
+        "{\"limit\": \"user\"}");
+    ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt", "{}");
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 2);
+    (void)snprintf(target, sizeof(target), "/v1/acts/%s",
+                   string_at(b->answer, "acts.0.id"));
+    ask(b, API_DELETE, target, "");
+    assert_int_equal(b->status, 200);
+    ask(b, API_DELETE, target, "");
+    assert_int_equal(b->status, 404);
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 1);
+    get(b, "/v1/audit");
+    assert_int_equal(size_at(b->answer, "entries"), 4);
+}
+
+/* Acts are taken back by who may set them; a mode only by who may all. */
+static void
+test_a_mode_is_not_released(void **state)
+{
+    struct bench *b = *state;
+    struct act act = {.kind = ACT_MODE,
+                      .subject = {.kind = SUBJECT_KINDS},
+                      .mode = MODE_OBSERVE,
+                      .since = {NOW_S},
+                      .until = {NOW_S + 60}};
+    char target[64];
+
+    assert_int_equal(clerk_set(b->desk.clerk, &act, NULL), MS_OK);
+    (void)snprintf(target, sizeof(target), "/v1/acts/%s", act.id);
+    b->rights = API_READ | API_RELEASE;
+    ask(b, API_DELETE, target, "");
+    assert_int_equal(b->status, 403);
+    b->rights = API_ALL;
+    ask(b, API_DELETE, target, "");
+    assert_int_equal(b->status, 200);
+}
+
+/* What counts bytes is raised in bytes. */
+static void
+test_bytes_are_raised(void **state)
+{
+    struct bench *b = *state;
+    json_t *use;
+
+    ask(b, API_POST, "/v1/subjects/user:ann@example.org/raise",
+        "{\"limit\": \"volume\", \"rates\": \"50M/1d\", \"until\": \"7d\"}");
+    assert_int_equal(b->status, 200);
+    assert_string_equal(string_at(b->answer, "act.rates"), "50M/1d");
+    get(b, "/v1/subjects/user:ann@example.org");
+    use = use_at(b->answer, "volume", 86400);
+    assert_string_equal(string_at(use, "rate.text"), "50M/1d");
+    assert_string_equal(string_at(use, "raised.rates"), "50M/1d");
+    assert_string_equal(string_at(b->answer, "acts.0.rates"), "50M/1d");
+}
+
+#define ANN "/v1/subjects/user:ann@example.org"
+
+static const struct {
+    const char *name;
+    enum api_method method;
+    const char *target, *body;
+    unsigned status;
+    const char *type, *says;
+} refusals[] = {
+    {"an unknown subject", API_GET, ANN, "", 404, "unknown-subject",
+     "user:ann@example.org"},
+    {"a pseudonym that nobody has is no name", API_POST,
+     "/v1/subjects/user:~AAAAAAAA/exempt", "{}", 404, "unknown-subject",
+     "pseudonym"},
+    {"no name", API_GET, "/v1/subjects/client:ann", "", 400, "bad-request",
+     "not the name"},
+    {"an unknown parameter", API_GET, "/v1/subjects?colour=red", "", 400,
+     "bad-request", "colour"},
+    {"an unknown kind", API_GET, "/v1/subjects?kind=people", "", 400,
+     "bad-request", "people"},
+    {"an unknown standing", API_GET, "/v1/subjects?standing=bad", "", 400,
+     "bad-request", "bad"},
+    {"an unknown sort", API_GET, "/v1/subjects?sort=name", "", 400,
+     "bad-request", "name"},
+    {"a foreign cursor", API_GET, "/v1/subjects?cursor=99999999999999999999",
+     "", 400, "bad-request", "cursor"},
+    {"a limit of none", API_GET, "/v1/subjects?limit=0", "", 400, "bad-request",
+     "limit"},
+    {"a limit of too many", API_GET, "/v1/subjects?limit=1001", "", 400,
+     "bad-request", "limit"},
+    {"neither yes nor no", API_GET, "/v1/subjects?fleet=maybe", "", 400,
+     "bad-request", "fleet"},
+    {"a standing of the fleet", API_GET,
+     "/v1/subjects?fleet=yes&standing=normal", "", 400, "bad-request",
+     "together"},
+    {"an unknown limit, and a guess", API_POST, ANN "/reset",
+     "{\"limit\": \"usr\"}", 404, "unknown-limit", "did you mean `user`"},
+    {"a limit that is no string", API_POST, ANN "/reset", "{\"limit\": 1}", 400,
+     "bad-request", "limit"},
+    {"an unknown key", API_POST, ANN "/reset", "{\"limits\": \"user\"}", 400,
+     "bad-request", "limits"},
+    {"a parameter to what has a body", API_POST, ANN "/reset?limit=user", "{}",
+     400, "bad-request", "limit"},
+    {"an exemption that is over", API_POST, ANN "/exempt",
+     "{\"until\": \"2026-11-21\"}", 400, "bad-request", "over"},
+    {"no time", API_POST, ANN "/exempt", "{\"until\": \"soon\"}", 400,
+     "bad-request", "soon"},
+    {"a note that is too long", API_POST, ANN "/exempt",
+     "{\"note\": \""
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "0123456789012345678901234567890123456789012345678901234567890123456789"
+     "01234567890\"}",
+     400, "bad-request", "note"},
+    {"a fleet that is none", API_POST, ANN "/exempt", "{\"fleet\": true}", 400,
+     "bad-request", "fleet"},
+    {"a fleet that is no truth", API_POST, ANN "/exempt",
+     "{\"fleet\": \"yes\"}", 400, "bad-request", "fleet"},
+    {"an exemption of a pair that is not counted", API_POST,
+     "/v1/subjects/user+client:a@b.test+192.0.2.7/exempt",
+     "{\"limit\": \"box\"}", 400, "bad-request", "does not count"},
+    {"a raise without an end", API_POST, ANN "/raise",
+     "{\"limit\": \"user\", \"rates\": \"2000/1d\"}", 400, "bad-request",
+     "until"},
+    {"a raise without a limit", API_POST, ANN "/raise",
+     "{\"rates\": \"2000/1d\", \"until\": \"7d\"}", 400, "bad-request",
+     "limit"},
+    {"a raise without rates", API_POST, ANN "/raise",
+     "{\"limit\": \"user\", \"until\": \"7d\"}", 400, "bad-request", "rates"},
+    {"rates that are none", API_POST, ANN "/raise",
+     "{\"limit\": \"user\", \"rates\": \"many\", \"until\": \"7d\"}", 400,
+     "bad-request", "rates"},
+    {"a window that the limit has not", API_POST, ANN "/raise",
+     "{\"limit\": \"user\", \"rates\": \"9/2h\", \"until\": \"7d\"}", 400,
+     "bad-request", "counts by 1h, 1d, not by 2h"},
+    {"a raise of what the limit does not count", API_POST,
+     "/v1/subjects/client:192.0.2.7/raise",
+     "{\"limit\": \"user\", \"rates\": \"9/1h\", \"until\": \"7d\"}", 400,
+     "bad-request", "counts by user"},
+    {"an act that is none", API_DELETE, "/v1/acts/AAAAAAAA", "", 404,
+     "unknown-act", "AAAAAAAA"},
+    {"to wait for nothing", API_GET, "/v1/decisions?wait=1", "", 400,
+     "bad-request", "after"},
+    {"to wait too long", API_GET, "/v1/decisions?after=1&wait=21", "", 400,
+     "bad-request", "wait"},
+    {"an unknown action", API_GET, "/v1/decisions?action=kill", "", 400,
+     "bad-request", "kill"},
+    {"an unknown deed", API_GET, "/v1/decisions?deed=undone", "", 400,
+     "bad-request", "undone"},
+    {"no moment", API_GET, "/v1/decisions?since=yore", "", 400, "bad-request",
+     "since"},
+    {"a range of its own", API_GET, "/v1/history?range=1y", "", 400,
+     "bad-request", "1y"},
+    {"an explanation without a client", API_POST, "/v1/explain", "{}", 400,
+     "bad-request", "client"},
+    {"a prefix is no client", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.0/24\"}", 400, "bad-request", "client"},
+    {"an unknown listener", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"listener\": \"smtp\"}", 400, "bad-request",
+     "smtp"},
+    {"a port beyond", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"port\": 65536}", 400, "bad-request",
+     "port"},
+    {"recipients that are numbers", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"to\": [1]}", 400, "bad-request", "to"},
+    {"an unknown key of a session", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"colour\": 1}", 400, "bad-request",
+     "colour"},
+};
+
+static void
+test_refusals(void **state)
+{
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ROWS(refusals); i++) {
+        char type[64];
+
+        ask(b, refusals[i].method, refusals[i].target, refusals[i].body);
+        (void)snprintf(type, sizeof(type), "tag:mortsafe,2026:%s",
+                       refusals[i].type);
+        expect(refusals[i].name, b->status == refusals[i].status);
+        expect(refusals[i].name,
+               strcmp(string_at(b->answer, "type"), type) == 0);
+        if (strstr(string_at(b->answer, "detail"), refusals[i].says) == NULL)
+            fail_msg("%s: %s", refusals[i].name,
+                     string_at(b->answer, "detail"));
+    }
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 0);
+}
+
+static void
+test_a_store_that_is_away(void **state)
+{
+    static const struct {
+        enum api_method method;
+        const char *target, *body;
+    } asked[] = {
+        {API_GET, "/v1/subjects", ""},
+        {API_GET, "/v1/subjects?standing=normal", ""},
+        {API_GET, "/v1/subjects?fleet=yes", ""},
+        {API_GET, ANN, ""},
+        {API_GET, "/v1/subjects/ann", ""},
+        {API_GET, ANN "/export", ""},
+        {API_POST, ANN "/reset", "{}"},
+        {API_POST, ANN "/reset", "{\"limit\": \"user\"}"},
+        {API_POST, ANN "/forget", "{}"},
+        {API_POST, "/v1/explain",
+         "{\"client\": \"203.0.113.7\", \"user\": \"ann\", "
+         "\"to\": \"v@victim.test\"}"},
+    };
+    static const struct {
+        enum ms_err err;
+        unsigned status;
+    } errors[] = {{MS_UNAVAIL, 503}, {MS_TIMEOUT, 504}, {MS_NOMEM, 503}};
+    struct bench *b = *state;
+    struct moody *m = moody_of(daemon_store(b->desk.daemon));
+
+    for (size_t i = 0; i < ROWS(errors) * ROWS(asked); i++) {
+        m->err = MS_OK;
+        if (i % ROWS(asked) == 0)
+            count(b, "user:ann@example.org", "user", hour, 1);
+        m->err = errors[i / ROWS(asked)].err;
+        ask(b, asked[i % ROWS(asked)].method, asked[i % ROWS(asked)].target,
+            asked[i % ROWS(asked)].body);
+        expect(asked[i % ROWS(asked)].target,
+               b->status == errors[i / ROWS(asked)].status);
+    }
+    m->err = MS_OK;
+    get(b, ANN);
+    assert_int_equal(number_at(use_at(b->answer, "user", 3600), "used"), 3);
+    /* what was not carried out is told as that */
+    get(b, "/v1/audit");
+    assert_string_equal(string_at(b->answer, "entries.0.act"), "forget");
+    assert_true(json_is_false(at(b->answer, "entries.0.ok")));
+}
+
+static void
+test_forget(void **state)
+{
+    struct bench *b = *state;
+    struct subject ann = subject_of("user:ann@example.org"), pair;
+    char *told;
+
+    assert_true(subject_make_pair(SUBJECT_USER, "ann@example.org",
+                                  SUBJECT_SENDER, "x@y.test", &pair));
+    count(b, "user:ann@example.org", "user", hour, 7);
+    count_of(b, &pair, "box", (struct rate){20, 3600}, 3);
+    picture_note(b->desk.pictures, &ann, METRIC_EXTERNAL, 7,
+                 (struct wall){NOW_S});
+    add_decision(b, "user:ann@example.org", "ann@example.org", "0A", 0);
+    add_decision(b, "user:ann@example.org", "ann@example.org", "0B",
+                 JOURNAL_WOULD);
+    ask(b, API_POST, ANN "/exempt", "{}");
+    ask(b, API_POST, ANN "/forget", "{}");
+    assert_int_equal(b->status, 200);
+    assert_int_equal(number_at(b->answer, "forgotten.records"), 2);
+    assert_int_equal(number_at(b->answer, "forgotten.decisions"), 2);
+    assert_int_equal(number_at(b->answer, "forgotten.acts"), 1);
+    assert_int_equal(number_at(b->answer, "forgotten.pictures"), 1);
+    get(b, ANN);
+    assert_int_equal(b->status, 404);
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 0);
+    get(b, "/v1/subjects");
+    assert_int_equal(size_at(b->answer, "subjects"), 0);
+    get(b, "/v1/would");
+    assert_int_equal(size_at(b->answer, "rows"), 0);
+    /* who did what stays, and whom it was about is not told */
+    told = json_dumps(get(b, "/v1/audit"), 0);
+    assert_int_equal(size_at(b->answer, "entries"), 2);
+    assert_null(strstr(told, "ann@example.org"));
+    assert_non_null(strstr(told, "user:~"));
+    free(told);
+}
+
+/* ----- decisions */
+
+static void
+test_decisions(void **state)
+{
+    struct bench *b = *state;
+
+    add_decision(b, "user:ann@example.org", "ann@example.org", "01", 0);
+    add_decision(b, "user:bob@example.org", "bob@example.org", "02",
+                 JOURNAL_WOULD);
+    add_decision(b, "user:ann@example.org", "ann@example.org", "03", 0);
+    get(b, "/v1/decisions");
+    assert_int_equal(size_at(b->answer, "decisions"), 3);
+    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "03");
+    assert_int_equal(number_at(b->answer, "last"), 3);
+    get(b, "/v1/decisions?after=1&limit=1");
+    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "02");
+    assert_int_equal(number_at(b->answer, "last"), 2);
+    get(b, "/v1/decisions?after=0");
+    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "01");
+    assert_int_equal(number_at(b->answer, "last"), 3);
+    get(b, "/v1/decisions?before=2");
+    assert_int_equal(size_at(b->answer, "decisions"), 1);
+    get(b, "/v1/decisions?user=Ann");
+    assert_int_equal(size_at(b->answer, "decisions"), 2);
+    get(b, "/v1/decisions?subject=user:ann@example.org&limit=1");
+    assert_int_equal(size_at(b->answer, "decisions"), 1);
+    get(b, "/v1/decisions?deed=would");
+    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "02");
+    get(b, "/v1/decisions?ref=01");
+    assert_int_equal(size_at(b->answer, "decisions"), 1);
+    get(b, "/v1/decisions?rule=limit&action=defer&client=192.0.2.7");
+    assert_int_equal(size_at(b->answer, "decisions"), 3);
+    get(b, "/v1/decisions?rule=relay");
+    assert_int_equal(size_at(b->answer, "decisions"), 0);
+    /* whoever waits for what is there already does not wait */
+    get(b, "/v1/decisions?after=2&wait=20");
+    assert_int_equal(size_at(b->answer, "decisions"), 1);
+    get(b, "/v1/would");
+    assert_int_equal(size_at(b->answer, "rows"), 1);
+    assert_int_equal(number_at(b->answer, "rows.0.n"), 1);
+}
+
+static void
+test_history(void **state)
+{
+    struct bench *b = *state;
+
+    history_note(b->desk.history, HISTORY_DEFERRED, 5, (struct wall){NOW_S});
+    get(b, "/v1/history");
+    assert_int_equal(size_at(b->answer, "outcomes.deferred"), 1440);
+    assert_int_equal(number_at(b->answer, "outcomes.deferred.1439"), 5);
+    get(b, "/v1/history?range=30d");
+    assert_int_equal(size_at(b->answer, "outcomes.accepted"), 720);
+    assert_int_equal(number_at(b->answer, "outcomes.deferred.719"), 5);
+}
+
+/* ----- explain */
+
+static void
+test_explain(void **state)
+{
+    static const char message[] =
+        "{\"client\": \"203.0.113.7\", \"user\": \"ann\", "
+        "\"to\": [\"bob@example.com\"]}";
+    struct bench *b = *state;
+
+    ask(b, API_POST, "/v1/explain", message);
+    assert_int_equal(b->status, 200);
+    assert_string_equal(string_at(b->answer, "action"), "continue");
+    assert_true(json_is_null(at(b->answer, "code")));
+    assert_true(size_at(b->answer, "steps") > 3);
+    get(b, ANN);
+    assert_int_equal(b->status, 404); /* nothing was counted */
+    count(b, "user:ann@example.org", "user", hour, 300);
+    ask(b, API_POST, "/v1/explain", message);
+    assert_string_equal(string_at(b->answer, "action"), "defer");
+    assert_string_equal(string_at(b->answer, "rule"), "limit.user");
+    assert_int_equal(number_at(b->answer, "code"), 450);
+    assert_true(json_is_false(at(b->answer, "observed")));
+    get(b, ANN);
+    assert_int_equal(number_at(use_at(b->answer, "user", 3600), "used"), 300);
+    /* a stranger may not relay */
+    ask(b, API_POST, "/v1/explain",
+        "{\"client\": \"203.0.113.7\", \"port\": 25, \"from\": \"\", "
+        "\"to\": \"v@victim.test\"}");
+    assert_string_equal(string_at(b->answer, "action"), "reject");
+    assert_string_equal(string_at(b->answer, "stage"), "rcpt");
+    get(b, "/v1/audit");
+    assert_int_equal(size_at(b->answer, "entries"), 0);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_names),
+        TEST(test_every_name_finds_itself),
+        TEST(test_bare_keys),
+        TEST(test_pseudonyms),
+        TEST(test_uses),
+        TEST(test_table_rates),
+        TEST(test_raised_rates),
+        TEST(test_prefixes_and_clients),
+        TEST(test_exemptions),
+        TEST(test_decisions_of_a_subject),
+        TEST(test_pages),
+        TEST(test_figures_are_of_now),
+        TEST(test_kinds_are_merged_by_share),
+        TEST(test_standings),
+        TEST(test_pick),
+        TEST(test_reset),
+        TEST(test_acts),
+        TEST(test_a_mode_is_not_released),
+        TEST(test_bytes_are_raised),
+        TEST(test_refusals),
+        TEST(test_a_store_that_is_away),
+        TEST(test_forget),
+        TEST(test_decisions),
+        TEST(test_history),
+        TEST(test_explain),
+    };
+#undef TEST
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
