@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Prints a page made from the answers in a file, for tests that look at it
+ * without a daemon:
+ *
+ *   page_render policy       what Content-Security-Policy must say
+ *   page_render time FILE    milliseconds of a processor that the page takes
+ *   page_render FILE         the page: of a subject if FILE has "subject", of
+ *                            a problem if it has "problem", else the status
+ */
+#include <config.h>
+
+#include "milter/page/page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+static const json_t *
+answer(const json_t *all, const char *key)
+{
+    const json_t *json = json_object_get(all, key);
+
+    return json_is_null(json) ? NULL : json;
+}
+
+static char *
+render(const json_t *all, size_t *len)
+{
+    const json_t *problem = answer(all, "problem");
+    int64_t now_s = json_integer_value(answer(all, "now_s"));
+    bool pseudonyms = json_is_true(answer(all, "pseudonyms"));
+
+    if (problem != NULL)
+        return page_problem(
+            (unsigned)json_integer_value(json_object_get(problem, "status")),
+            json_string_value(json_object_get(problem, "title")),
+            json_string_value(json_object_get(problem, "detail")), len);
+    if (answer(all, "subject") != NULL)
+        return page_subject(answer(all, "subject"), now_s, pseudonyms, len);
+    return page_home(
+        &(struct page_home){.status = answer(all, "status"),
+                            .history = answer(all, "history"),
+                            .near = answer(all, "near"),
+                            .users = answer(all, "users"),
+                            .clients = answer(all, "clients"),
+                            .decisions = answer(all, "decisions"),
+                            .would = answer(all, "would"),
+                            .now_s = now_s,
+                            .pseudonyms = pseudonyms,
+                            .still = json_is_true(answer(all, "still"))},
+        len);
+}
+
+/* The mean of many, in ms. */
+static double
+took(const json_t *all)
+{
+    enum { TIMES = 50 };
+    struct timespec from, to;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+    for (int i = 0; i < TIMES; i++) {
+        size_t len;
+
+        free(render(all, &len));
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+    return ((double)(to.tv_sec - from.tv_sec) * 1e3 +
+            (double)(to.tv_nsec - from.tv_nsec) / 1e6) /
+           TIMES;
+}
+
+int
+main(int argc, char **argv)
+{
+    bool timed = argc == 3 && strcmp(argv[1], "time") == 0;
+    json_error_t error;
+    json_t *all;
+    size_t len = 0;
+    char *text;
+
+    if (argc == 2 && strcmp(argv[1], "policy") == 0) {
+        puts(page_policy());
+        return 0;
+    }
+    if (argc != 2 && !timed)
+        return 64;
+    all = json_load_file(argv[argc - 1], 0, &error);
+    if (all == NULL) {
+        fprintf(stderr, "%s:%d: %s\n", argv[argc - 1], error.line, error.text);
+        return 65;
+    }
+    text = timed ? NULL : render(all, &len);
+    if (timed)
+        printf("%.2f\n", took(all));
+    else if (text != NULL)
+        fwrite(text, 1, len, stdout);
+    free(text);
+    json_decref(all);
+    return timed || len > 0 ? 0 : 70;
+}
