@@ -1,5 +1,52 @@
 # The operator's tool: a client of the daemon's API.
 bin_PROGRAMS += mortsafectl
-mortsafectl_SOURCES = \
-	%reldir%/main.c
-mortsafectl_LDADD = policy/libpolicy.la $(CURL_LIBS) $(JANSSON_LIBS)
+noinst_LTLIBRARIES += %reldir%/libctl.la
+%canon_reldir%_libctl_la_SOURCES = \
+	%reldir%/acts.c \
+	%reldir%/call.c %reldir%/call.h \
+	%reldir%/client.c %reldir%/client.h \
+	%reldir%/command.c %reldir%/command.h \
+	%reldir%/commands.c \
+	%reldir%/completion.c \
+	%reldir%/display.c %reldir%/display.h \
+	%reldir%/explain.c \
+	%reldir%/explain_file.c %reldir%/explain_file.h \
+	%reldir%/field.c %reldir%/field.h \
+	%reldir%/grid.c %reldir%/grid.h \
+	%reldir%/help.c %reldir%/help.h \
+	%reldir%/log.c \
+	%reldir%/out.c %reldir%/out.h \
+	%reldir%/pace.c %reldir%/pace.h \
+	%reldir%/privacy.c \
+	%reldir%/service.c \
+	%reldir%/shell.c %reldir%/shell.h \
+	%reldir%/show.c \
+	%reldir%/spark.c %reldir%/spark.h \
+	%reldir%/state.c \
+	%reldir%/stats.c \
+	%reldir%/top.c \
+	%reldir%/url.c %reldir%/url.h \
+	%reldir%/when.c %reldir%/when.h \
+	%reldir%/why.c \
+	%reldir%/would.c
+mortsafectl_SOURCES = %reldir%/main.c
+mortsafectl_LDADD = %reldir%/libctl.la policy/libpolicy.la \
+	$(CURL_LIBS) $(JANSSON_LIBS)
+
+# Completions, as the program that was just built prints them.
+bashcompletiondir = $(datadir)/bash-completion/completions
+nodist_bashcompletion_DATA = %reldir%/completions/mortsafectl
+zshcompletiondir = $(datadir)/zsh/site-functions
+nodist_zshcompletion_DATA = %reldir%/completions/_mortsafectl
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+nodist_fishcompletion_DATA = %reldir%/completions/mortsafectl.fish
+CTL_COMPLETIONS = $(nodist_bashcompletion_DATA) $(nodist_zshcompletion_DATA) \
+	$(nodist_fishcompletion_DATA)
+CLEANFILES += $(CTL_COMPLETIONS)
+
+%reldir%/completions/mortsafectl: mortsafectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mortsafectl$(EXEEXT) completion bash >$@.tmp && mv $@.tmp $@
+%reldir%/completions/_mortsafectl: mortsafectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mortsafectl$(EXEEXT) completion zsh >$@.tmp && mv $@.tmp $@
+%reldir%/completions/mortsafectl.fish: mortsafectl$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mortsafectl$(EXEEXT) completion fish >$@.tmp && mv $@.tmp $@

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ctl/commands.c - the rows: what there is to be asked, and done. */
+#include <config.h>
+
+#include "ctl/command.h"
+
+/* Options that more than one command takes. */
+#define OPT_FLEET_OF_ALL                                                       \
+    {                                                                          \
+        "fleet", 0, false, NULL, WORD_NONE, NULL,                              \
+            "all hosts that share the store"                                   \
+    }
+#define OPT_HOST                                                               \
+    {                                                                          \
+        "host", 0, false, NULL, WORD_NONE, NULL,                               \
+            "on this host only, where the store is shared"                     \
+    }
+#define OPT_NOTE                                                               \
+    {                                                                          \
+        "note", 0, false, "TEXT", WORD_TEXT, NULL,                             \
+            "why, for whoever reads it later"                                  \
+    }
+#define OPT_UNTIL                                                              \
+    {                                                                          \
+        "until", 0, false, "TIME", WORD_WHEN, NULL,                            \
+            "when it ends: a date, a time, or a span from now"                 \
+    }
+#define OPT_SINCE(help)                                                        \
+    {                                                                          \
+        "since", 0, false, "TIME", WORD_WHEN, NULL, help                       \
+    }
+#define OPT_NUMBER(help)                                                       \
+    {                                                                          \
+        "number", 'n', false, "N", WORD_NUMBER, NULL, help                     \
+    }
+#define OPT_INTERVAL                                                           \
+    {                                                                          \
+        "interval", 'i', false, "SECONDS", WORD_NUMBER, NULL,                  \
+            "again every so many seconds"                                      \
+    }
+#define OPT_RULE                                                               \
+    {                                                                          \
+        "rule", 0, false, "RULE", WORD_RULE, NULL,                             \
+            "only of this rule, such as limit.user"                            \
+    }
+#define OPT_YES                                                                \
+    {                                                                          \
+        "yes", 'y', false, NULL, WORD_NONE, NULL, "do not ask"                 \
+    }
+#define OPT_FILE                                                               \
+    {                                                                          \
+        "file", 'x', false, "FILE", WORD_FILE, NULL,                           \
+            "read this configuration; no daemon is asked"                      \
+    }
+#define END_OPTIONS                                                            \
+    {                                                                          \
+        NULL, 0, false, NULL, WORD_NONE, NULL, NULL                            \
+    }
+#define END_WORDS                                                              \
+    {                                                                          \
+        NULL, false, false, WORD_NONE, NULL                                    \
+    }
+#define NEEDED(name, kind)                                                     \
+    {                                                                          \
+        name, true, false, kind, NULL                                          \
+    }
+#define MAYBE(name, kind)                                                      \
+    {                                                                          \
+        name, false, false, kind, NULL                                         \
+    }
+
+const struct command_option common_options[] = {
+    {"socket", 's', false, "SOCKET", WORD_FILE, NULL,
+     "ask the daemon there, not at " RUNSTATEDIR "/mortsafe/api.sock"},
+    {"json", 'j', false, NULL, WORD_NONE, NULL, "print JSON, an object a line"},
+    {"tsv", 0, false, NULL, WORD_NONE, NULL,
+     "print values with tabs between them"},
+    {"quiet", 'q', false, NULL, WORD_NONE, NULL,
+     "print no headings and no remarks"},
+    {"color", 0, false, "WHEN", WORD_CHOICE, "auto|always|never",
+     "colours: auto (on a terminal), always or never"},
+    {"help", 'h', false, NULL, WORD_NONE, NULL, "tell about the command"},
+    {"version", 'V', false, NULL, WORD_NONE, NULL, "print the version"},
+    END_OPTIONS};
+
+const struct command commands[] = {
+    /* ----- state */
+    {.name = "status",
+     .group = GROUP_STATE,
+     .synopsis = "[--fleet]",
+     .brief = "is it working, and if not, what is wrong",
+     .help = "Tells how the daemon is, what is wrong first, then what it has "
+             "done since its start. Exits with 1 if something is in error. "
+             "With --tsv, prints each figure's name and its value.",
+     .options = {{"fleet", 0, false, NULL, WORD_NONE, NULL,
+                  "also the hosts that share the store, and what differs"},
+                 END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_status},
+    {.name = "ping",
+     .group = GROUP_STATE,
+     .synopsis = "",
+     .brief = "does the daemon answer",
+     .help = "Exits with 0 if the daemon answers, with 3 if it does not.",
+     .options = {END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_ping},
+    {.name = "stats",
+     .group = GROUP_STATE,
+     .synopsis = "[-i SECONDS] [-c N]",
+     .brief = "figures, and how fast they grow",
+     .help = "Prints the daemon's counts since its start. With -i, prints "
+             "them again and again, with what was added per second since the "
+             "last time.",
+     .options = {OPT_INTERVAL,
+                 {"count", 'c', false, "N", WORD_NUMBER, NULL,
+                  "end after so many times"},
+                 END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_stats},
+    {.name = "top",
+     .group = GROUP_STATE,
+     .synopsis = "[users|clients|prefixes|senders|domains|networks] "
+                 "[-i SECONDS] [-n N] [--sort METRIC] [--fleet]",
+     .brief = "who uses most of what is allowed",
+     .help = "Prints the subjects that are nearest to a limit, or over it. "
+             "On a terminal, the picture is drawn again every two seconds, or "
+             "as -i says, until interrupted.",
+     .options = {OPT_INTERVAL,
+                 OPT_NUMBER("so many subjects (20)"),
+                 {"sort", 0, false, "METRIC", WORD_CHOICE,
+                  "share|connections|messages|recipients|external|"
+                  "bad_recipients|bytes",
+                  "by what is counted, not by the share of a limit"},
+                 OPT_FLEET_OF_ALL,
+                 END_OPTIONS},
+     .words = {{"KIND", false, false, WORD_CHOICE,
+                "users|clients|prefixes|senders|domains|networks"},
+               END_WORDS},
+     .run = cmd_top},
+    {.name = "log",
+     .group = GROUP_STATE,
+     .synopsis = "[-f] [--user USER] [--client CLIENT] [--rule RULE] "
+                 "[--since TIME] [-n N]",
+     .brief = "the last decisions against somebody",
+     .help = "Prints the last decisions that were not to accept, oldest "
+             "first, those of observe mode included. With -f, waits for more; "
+             "a restart of the daemon does not end it.",
+     .options = {{"follow", 'f', false, NULL, WORD_NONE, NULL,
+                  "go on with what comes"},
+                 {"user", 0, false, "USER", WORD_KEY, NULL,
+                  "only of this login"},
+                 {"client", 0, false, "CLIENT", WORD_CLIENT, NULL,
+                  "only of this address"},
+                 OPT_RULE,
+                 OPT_SINCE("only what is newer: a date, a time, or a span"),
+                 OPT_NUMBER("so many (20)"),
+                 END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_log},
+
+    /* ----- answers */
+    {.name = "would",
+     .group = GROUP_ANSWERS,
+     .synopsis = "[--rule RULE] [--since TIME] [--csv]",
+     .brief = "whom observe mode would have stopped",
+     .help = "Prints, by rule, which subjects would have been stopped if the "
+             "mode were enforce, how often, and when last. Read it before "
+             "`mode enforce`, and before port 25 is closed to a network.",
+     .options = {OPT_RULE,
+                 OPT_SINCE("only what is newer: a date, a time, a span (7d)"),
+                 {"csv", 0, false, NULL, WORD_NONE, NULL,
+                  "as a table for spreadsheets (RFC 4180)"},
+                 END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_would},
+    {.name = "explain",
+     .group = GROUP_ANSWERS,
+     .synopsis = "--client ADDRESS [--port N] [--user USER] [--from SENDER] "
+                 "[--to RECIPIENT] [--tls] [--helo NAME] [--size BYTES] "
+                 "[-x FILE]",
+     .brief = "what would be answered, and which rules say so",
+     .help = "Prints each rule that a message would pass, where it is "
+             "written, what is counted, and the answer. Nothing is counted "
+             "by asking. Exits with 1 if the message would be refused. With "
+             "-x, no daemon is asked, and nothing is known of counts.",
+     .options = {{"client", 0, false, "ADDRESS", WORD_CLIENT, NULL,
+                  "the address that connects"},
+                 {"port", 0, false, "N", WORD_NUMBER, NULL,
+                  "the port it connects to (587 with --user, else 25)"},
+                 {"user", 0, false, "USER", WORD_KEY, NULL, "the login"},
+                 {"from", 0, false, "SENDER", WORD_ADDRESS, NULL,
+                  "the envelope sender; \"\" is the empty one"},
+                 {"to", 0, true, "RECIPIENT", WORD_ADDRESS, NULL,
+                  "a recipient; may be given more than once"},
+                 {"tls", 0, false, NULL, WORD_NONE, NULL,
+                  "the connection is encrypted"},
+                 {"helo", 0, false, "NAME", WORD_TEXT, NULL,
+                  "the name it says HELO with"},
+                 {"size", 0, false, "BYTES", WORD_NUMBER, NULL,
+                  "the message's size"},
+                 OPT_FILE,
+                 END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_explain},
+    {.name = "why",
+     .group = GROUP_ANSWERS,
+     .synopsis = "QUEUEID|REFERENCE",
+     .brief = "why a message was stopped, and what to do",
+     .help = "Tells in plain words what was decided about the message with "
+             "that queue id, or with the reference that its sender was told, "
+             "on whichever host; then, what led to it and what may be done. "
+             "Accepted mail is not here but in the log.",
+     .options = {END_OPTIONS},
+     .words = {NEEDED("QUEUEID|REFERENCE", WORD_TEXT), END_WORDS},
+     .run = cmd_why},
+    {.name = "show",
+     .group = GROUP_ANSWERS,
+     .synopsis = "[KIND] KEY",
+     .brief = "all about one user, address or network",
+     .help = "Prints each limit of a subject with what is used of it, when "
+             "there is room again, what operators have changed for it, the "
+             "last decisions, and pictures of the last day and month. A "
+             "subject is named as people name it: ann@example.org, 192.0.2.7, "
+             "192.0.2.0/24; KIND is needed only where a name could be two.",
+     .options = {END_OPTIONS},
+     .words = {{"KIND", false, false, WORD_CHOICE,
+                "client|prefix|user|sender|domain|network"},
+               NEEDED("KEY", WORD_KEY),
+               END_WORDS},
+     .run = cmd_show},
+
+    /* ----- acts */
+    {.name = "reset",
+     .group = GROUP_ACTS,
+     .synopsis = "KEY [LIMIT]",
+     .brief = "forget what a subject has used",
+     .help = "Empties the counts of a subject, of one limit or of all, so "
+             "that it may go on at once. The limit itself stays.",
+     .options = {END_OPTIONS},
+     .words = {NEEDED("KEY", WORD_KEY), MAYBE("LIMIT", WORD_LIMIT), END_WORDS},
+     .run = cmd_reset},
+    {.name = "raise",
+     .group = GROUP_ACTS,
+     .synopsis = "KEY LIMIT RATES --until TIME [--note TEXT] [--host]",
+     .brief = "other rates for a subject, for some time",
+     .help = "Gives a subject other rates than the limit's own, such as "
+             "2000/1d, until the time given. A newer one replaces the older.",
+     .options = {OPT_UNTIL, OPT_NOTE, OPT_HOST, END_OPTIONS},
+     .words = {NEEDED("KEY", WORD_KEY), NEEDED("LIMIT", WORD_LIMIT),
+               NEEDED("RATES", WORD_RATES), END_WORDS},
+     .run = cmd_raise},
+    {.name = "exempt",
+     .group = GROUP_ACTS,
+     .synopsis = "add KEY [LIMIT] [--until TIME] [--note TEXT] [--host]\n"
+                 "del ID|KEY\n"
+                 "list",
+     .brief = "whom limits do not hold",
+     .help = "Exempts a subject from one limit or from all, ends that, or "
+             "lists what operators have set. Relay and port rules hold for "
+             "everybody.",
+     .options = {OPT_UNTIL, OPT_NOTE, OPT_HOST, END_OPTIONS},
+     .words = {{"add|del|list", true, false, WORD_CHOICE, "add|del|list"},
+               MAYBE("KEY", WORD_KEY),
+               MAYBE("LIMIT", WORD_LIMIT),
+               END_WORDS},
+     .run = cmd_exempt},
+    {.name = "audit",
+     .group = GROUP_ACTS,
+     .synopsis = "[--since TIME] [-n N]",
+     .brief = "what operators have done, who and when",
+     .help = "Prints the audit trail, newest first.",
+     .options = {OPT_SINCE("only what is newer: a date, a time, or a span"),
+                 OPT_NUMBER("so many (100)"), END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_audit},
+
+    /* ----- privacy */
+    {.name = "export",
+     .group = GROUP_PRIVACY,
+     .synopsis = "KEY",
+     .brief = "all that is stored about a subject",
+     .help = "Prints all that is kept about a subject, to be handed out to "
+             "whom it is about.",
+     .options = {END_OPTIONS},
+     .words = {NEEDED("KEY", WORD_KEY), END_WORDS},
+     .run = cmd_export},
+    {.name = "forget",
+     .group = GROUP_PRIVACY,
+     .synopsis = "KEY [--yes]",
+     .brief = "remove all that is stored about a subject",
+     .help =
+         "Removes a subject from the store and from what is kept of "
+         "decisions. What has to stay, such as an entry of the audit "
+         "trail, is kept under a pseudonym. In a fleet the other hosts forget "
+         "it too.",
+     .options = {OPT_YES, END_OPTIONS},
+     .words = {NEEDED("KEY", WORD_KEY), END_WORDS},
+     .run = cmd_forget},
+    {.name = "data",
+     .group = GROUP_PRIVACY,
+     .synopsis = "",
+     .brief = "which personal data are kept, why, how long",
+     .help = "Prints what kinds of personal data are kept, why, where, for "
+             "how long, and the option that sets it.",
+     .options = {END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_data},
+
+    /* ----- configuration and service */
+    {.name = "check",
+     .group = GROUP_SERVICE,
+     .synopsis = "[FILE]",
+     .brief = "is a configuration fit to be used",
+     .help = "Reads a configuration with its tables and prints what is wrong "
+             "with it. No daemon is asked. Exits with 78 if there is an error.",
+     .options = {END_OPTIONS},
+     .words = {MAYBE("FILE", WORD_FILE), END_WORDS},
+     .run = cmd_check},
+    {.name = "config",
+     .group = GROUP_SERVICE,
+     .synopsis = "[-n|-d] [NAME]",
+     .brief = "the configuration in force, with where it is written",
+     .help = "Prints the configuration that the daemon uses, or only the "
+             "blocks or options called NAME.",
+     .options = {{"no-defaults", 'n', false, NULL, WORD_NONE, NULL,
+                  "only what is not a default"},
+                 {"defaults", 'd', false, NULL, WORD_NONE, NULL,
+                  "with all defaults"},
+                 END_OPTIONS},
+     .words = {{"NAME", false, true, WORD_BLOCK, NULL}, END_WORDS},
+     .run = cmd_config},
+    {.name = "limits",
+     .group = GROUP_SERVICE,
+     .synopsis = "",
+     .brief = "the limits in force",
+     .help = "Prints each limit: what it counts, for whom, how many, and "
+             "where it is written.",
+     .options = {END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_limits},
+    {.name = "reload",
+     .group = GROUP_SERVICE,
+     .synopsis = "",
+     .brief = "have the daemon read its configuration again",
+     .help = "Waits until it has, and prints what was wrong. Exits with 78 if "
+             "the old configuration stays.",
+     .options = {END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_reload},
+    {.name = "mode",
+     .group = GROUP_SERVICE,
+     .synopsis = "[observe|enforce|configured] [--for SPAN] [--fleet] [--yes] "
+                 "[--note TEXT]",
+     .brief = "only log, or act; at once, whatever is configured",
+     .help = "Without a word, tells the mode. Otherwise sets it beside the "
+             "configuration, for a span or until `mode configured`; a reload "
+             "does not change it. `enforce` first lists whom it concerns, and "
+             "asks.",
+     .options = {{"for", 0, false, "SPAN", WORD_SPAN, NULL,
+                  "for so long, such as 2h; then as configured"},
+                 OPT_FLEET_OF_ALL,
+                 OPT_YES,
+                 OPT_NOTE,
+                 END_OPTIONS},
+     .words = {{"MODE", false, false, WORD_CHOICE,
+                "observe|enforce|configured"},
+               END_WORDS},
+     .run = cmd_mode},
+    {.name = "completion",
+     .group = GROUP_SERVICE,
+     .synopsis = "bash|zsh|fish",
+     .brief = "completions for a shell",
+     .help = "Prints what the shell needs to complete commands and options.",
+     .options = {END_OPTIONS},
+     .words = {{"SHELL", true, false, WORD_CHOICE, "bash|zsh|fish"}, END_WORDS},
+     .run = cmd_completion},
+    {.name = "help",
+     .group = GROUP_SERVICE,
+     .synopsis = "[COMMAND]",
+     .brief = "this, or all about a command",
+     .help = "Prints all commands, or all about one.",
+     .options = {END_OPTIONS},
+     .words = {MAYBE("COMMAND", WORD_COMMAND), END_WORDS},
+     .run = cmd_help},
+    {.name = "version",
+     .group = GROUP_SERVICE,
+     .synopsis = "",
+     .brief = "the version of this program",
+     .help = "Prints the version of this program.",
+     .options = {END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_version},
+    {.name = NULL}};

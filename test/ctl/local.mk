@@ -1,0 +1,17 @@
+# mortsafectl: its units, what it prints, and what it bears.
+CTL_LDADD = ctl/libctl.la $(LDADD) $(CURL_LIBS) $(JANSSON_LIBS)
+test_test_command_LDADD = $(CTL_LDADD)
+test_test_display_LDADD = $(CTL_LDADD)
+test_test_when_LDADD = $(CTL_LDADD)
+
+check_PROGRAMS += %reldir%/list_commands
+%canon_reldir%_list_commands_SOURCES = %reldir%/list_commands.c
+%canon_reldir%_list_commands_LDADD = $(CTL_LDADD)
+
+CTL_TESTS = \
+	%reldir%/test_broken.py \
+	%reldir%/test_ctl_manual.py \
+	%reldir%/test_golden.py
+TESTS += $(CTL_TESTS)
+EXTRA_DIST += $(CTL_TESTS) %reldir%/answers %reldir%/fake_api.py \
+	%reldir%/golden %reldir%/tap_ctl.py
