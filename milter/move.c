@@ -19,6 +19,13 @@ enum {
     SUM_BYTES = (MOVE_SUM - 1) / 2
 };
 
+static void
+tell(const struct move_watch *watch, uint64_t done, uint64_t total)
+{
+    if (watch != NULL)
+        watch->step(watch->arg, done, total);
+}
+
 /* ----- the sum of all lines before the last */
 
 static void
@@ -48,6 +55,8 @@ struct exporter {
     FILE *out;
     crypto_generichash_state sum;
     struct move_counts *counts;
+    const struct move_watch *watch;
+    uint64_t total;
     enum ms_err err;
     struct why *why;
 };
@@ -77,6 +86,7 @@ export_record(void *arg, const struct store_record *record)
     write_line(e, line, len);
     e->counts->subjects++;
     e->counts->windows += move_line_windows(record);
+    tell(e->watch, e->counts->subjects, e->total);
     return e->err == MS_OK;
 }
 
@@ -112,11 +122,34 @@ export_end(struct exporter *e, struct wall time)
         e->err = why_errno(e->why, MS_UNAVAIL, "cannot write");
 }
 
+/* How many subjects STORE holds; 0 if it does not know, for what is in this
+ * host is only the shadow of what a fleet shares. */
+static uint64_t
+total_of(struct store *store)
+{
+    struct store_stats *stats = calloc(1, sizeof *stats);
+    uint64_t n = 0;
+
+    if (stats == NULL)
+        return 0;
+    store_stats(store, stats);
+    for (int kind = 0; kind < SUBJECT_KINDS && stats->shared.n_nodes == 0;
+         kind++)
+        n += stats->subjects[kind];
+    free(stats);
+    return n;
+}
+
 enum ms_err
 move_export(struct store *store, struct store_clock clock, const char *host,
-            FILE *out, struct move_counts *counts, struct why *why)
+            FILE *out, const struct move_watch *watch,
+            struct move_counts *counts, struct why *why)
 {
-    struct exporter e = {.out = out, .counts = counts, .why = why};
+    struct exporter e = {.out = out,
+                         .counts = counts,
+                         .watch = watch,
+                         .total = watch != NULL ? total_of(store) : 0,
+                         .why = why};
     enum ms_err err;
     int kind;
 
@@ -141,6 +174,7 @@ struct importer {
     struct store *store; /* NULL: only to check the file */
     struct store_clock clock;
     FILE *in;
+    const struct move_watch *watch;
     struct move_counts *counts;
     struct move_end end; /* of a file that has been checked */
     char line[MOVE_LINE];
@@ -293,6 +327,7 @@ import_record(struct importer *m)
         m->counts->replaced += before;
         m->counts->subjects++;
         m->counts->windows += m->record.n_windows;
+        tell(m->watch, m->counts->subjects, m->end.subjects);
         verify(m, after);
         return MS_OK;
     }
@@ -363,7 +398,8 @@ read_lines(struct importer *m)
 
 enum ms_err
 move_import(struct store *store, struct store_clock clock, FILE *in,
-            struct move_counts *counts, struct why *why)
+            const struct move_watch *watch, struct move_counts *counts,
+            struct why *why)
 {
     struct importer *m = calloc(1, sizeof *m);
     char text[SUBJECT_TEXT];
@@ -372,7 +408,7 @@ move_import(struct store *store, struct store_clock clock, FILE *in,
     if (m == NULL)
         return why_set(why, MS_NOMEM, "no memory");
     *m = (struct importer){
-        .clock = clock, .in = in, .counts = counts, .why = why};
+        .clock = clock, .in = in, .watch = watch, .counts = counts, .why = why};
     err = read_lines(m);
     if (err == MS_OK && fseeko(in, 0, SEEK_SET) != 0)
         err = why_errno(why, MS_UNAVAIL, "cannot read it again");

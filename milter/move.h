@@ -20,14 +20,22 @@ struct move_counts {
     uint64_t verified; /* subjects that were read back as they were put */
 };
 
+/* Who wants to hear how far it has come: DONE of TOTAL (0: not known)
+ * subjects.  NULL: nobody. */
+struct move_watch {
+    void (*step)(void *arg, uint64_t done, uint64_t total);
+    void *arg;
+};
+
 /*
  * Write all subjects of STORE to OUT, as from HOST.  MS_UNAVAIL (WHY tells: the
  * store, or the file), MS_NOMEM; then OUT lacks its last line, and nobody
  * takes it.
  */
 enum ms_err move_export(struct store *store, struct store_clock clock,
-                        const char *host, FILE *out, struct move_counts *counts,
-                        struct why *why);
+                        const char *host, FILE *out,
+                        const struct move_watch *watch,
+                        struct move_counts *counts, struct why *why);
 
 /*
  * Read IN, which can be read twice, to its end; if it is whole, put all its
@@ -37,6 +45,7 @@ enum ms_err move_export(struct store *store, struct store_clock clock,
  * not as they were put.
  */
 enum ms_err move_import(struct store *store, struct store_clock clock, FILE *in,
+                        const struct move_watch *watch,
                         struct move_counts *counts, struct why *why);
 
 #endif

@@ -21,6 +21,7 @@
 #include "milter/move_line.h"
 #include "milter/now.h"
 #include "milter/open_store.h"
+#include "milter/progress.h"
 #include "policy/store/redis.h"
 
 enum { UP_MS = 5000 /* for a shared store to answer */ };
@@ -203,19 +204,31 @@ open_for_move(struct config *config, struct open_store *open, struct why *why)
     return check_up(open->store, why);
 }
 
+static void
+step(void *arg, uint64_t done, uint64_t total)
+{
+    progress_step(arg, done, total);
+}
+
 static enum ms_err
 move(enum move_way way, struct store *store, FILE *file,
      struct move_counts *counts, struct why *why)
 {
     const struct store_clock clock = {.now = read_now};
+    struct progress progress;
+    const struct move_watch watch = {step, &progress};
     char host[HOST_NAME_MAX + 1] = "";
     enum ms_err err;
 
+    progress_start(&progress, way == MOVE_EXPORT ? "exporting" : "importing");
     if (way == MOVE_EXPORT) {
         (void)gethostname(host, sizeof host - 1); /* "" will do */
-        return move_export(store, clock, host, file, counts, why);
+        err = move_export(store, clock, host, file, &watch, counts, why);
+        progress_end(&progress);
+        return err;
     }
-    err = move_import(store, clock, file, counts, why);
+    err = move_import(store, clock, file, &watch, counts, why);
+    progress_end(&progress);
     if (err == MS_OK)
         err = check_up(store, why); /* else what was read back is our own */
     return err == MS_OK ? store_flush(store, now_read(), why) : err;

@@ -35,8 +35,8 @@ exported(struct lab *lab, struct move_counts *counts, size_t *len)
     FILE *out = open_memstream(&text, len);
 
     assert_non_null(out);
-    if (move_export(lab->store, clock_of(lab), "mx1", out, counts, &why) !=
-        MS_OK)
+    if (move_export(lab->store, clock_of(lab), "mx1", out, NULL, counts,
+                    &why) != MS_OK)
         fail_msg("export: %s", why.text);
     assert_int_equal(fclose(out), 0);
     return text;
@@ -53,7 +53,7 @@ import(struct lab *lab, const char *text, size_t len,
     assert_non_null(in);
     assert_int_equal(fwrite(text, 1, len, in), len);
     rewind(in);
-    err = move_import(lab->store, clock_of(lab), in, counts, why);
+    err = move_import(lab->store, clock_of(lab), in, NULL, counts, why);
     assert_int_equal(fclose(in), 0);
     return err;
 }
@@ -576,7 +576,7 @@ test_failing(void **state)
     assert_int_equal(counts.verified, 2);
     assert_non_null(out);
     assert_int_equal(
-        move_export(to->store, clock_of(to), "", out, &counts, &why),
+        move_export(to->store, clock_of(to), "", out, NULL, &counts, &why),
         MS_UNAVAIL);
     assert_int_equal(fclose(out), 0);
     to->store = store;
@@ -598,7 +598,7 @@ test_full(void **state)
     assert_non_null(out);
     fill(lab);
     assert_int_equal(
-        move_export(lab->store, clock_of(lab), "", out, &counts, &why),
+        move_export(lab->store, clock_of(lab), "", out, NULL, &counts, &why),
         MS_UNAVAIL);
     assert_non_null(strstr(why.text, "No space left"));
     (void)fclose(out);
