@@ -3,7 +3,7 @@ EXTRA_PROGRAMS += \
 	%reldir%/milterload \
 	%reldir%/floor \
 	%reldir%/microbench
-EXTRA_DIST += %reldir%/run %reldir%/rig.py %reldir%/fleet.py %reldir%/RESULTS.md
+EXTRA_DIST += %reldir%/run %reldir%/rig.py %reldir%/desk.py %reldir%/fleet.py %reldir%/RESULTS.md
 CLEANFILES += \
 	%reldir%/milterload \
 	%reldir%/floor \

@@ -27,6 +27,7 @@ domains local {{ list = example.org }}
 users {{ fold = yes default_domain = example.org }}
 limit message {{ off = yes }}
 {store}
+api {{ socket = {dir}/api.sock }}
 log {{ to = stderr level = info }}
 """
 EMBEDDED = "store {{ type = embedded path = {dir}/store }}"
