@@ -9,6 +9,11 @@ dist_sendmaildoc_DATA = %reldir%/sendmail/mortsafe.mc \
 redisdocdir = $(docdir)/redis
 dist_redisdoc_DATA = %reldir%/redis/users.acl %reldir%/redis/redis.conf \
 	%reldir%/redis/sentinel.conf %reldir%/redis/cluster.txt
+prometheusdocdir = $(docdir)/prometheus
+dist_prometheusdoc_DATA = %reldir%/prometheus/mortsafe.rules.yml \
+	%reldir%/prometheus/prometheus.yml
+grafanadocdir = $(docdir)/grafana
+dist_grafanadoc_DATA = %reldir%/grafana/mortsafe.json
 systemddocdir = $(docdir)/systemd
 dist_systemddoc_DATA = %reldir%/systemd/redis.conf
 
@@ -25,7 +30,7 @@ uninstall-local:
 	! cmp -s "$(srcdir)/%reldir%/starter.conf" "$(CONFIGURATION)" || \
 		rm -f "$(CONFIGURATION)"
 
-EXTRA_DIST += %reldir%/starter.conf %reldir%/systemd/mortsafe.service.in
+EXTRA_DIST += %reldir%/status.png %reldir%/starter.conf %reldir%/systemd/mortsafe.service.in
 if HAVE_SYSTEMD
 dist_systemdsystemunit_DATA = %reldir%/systemd/mortsafe.socket
 nodist_systemdsystemunit_DATA = %reldir%/systemd/mortsafe.service
@@ -42,6 +47,6 @@ dist_tmpfiles_DATA = %reldir%/tmpfiles.d/mortsafe.conf
 		mv $@.tmp $@
 endif
 
-RECIPE_TESTS = test/test_unit.sh test/test_redis_recipe.py
+RECIPE_TESTS = test/test_unit.sh test/test_prometheus.py test/test_redis_recipe.py
 TESTS += $(RECIPE_TESTS)
 EXTRA_DIST += $(RECIPE_TESTS)

@@ -2,6 +2,8 @@
 dist_man_MANS += \
 	%reldir%/mortsafe.8 \
 	%reldir%/mortsafe.conf.5 \
+	%reldir%/mortsafectl.8 \
+	%reldir%/mortsafe-api.7 \
 	%reldir%/mortsafe-policy.7
 
 check_PROGRAMS += test/list_options

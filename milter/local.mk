@@ -3,36 +3,73 @@
 noinst_LTLIBRARIES += %reldir%/libdaemon.la
 %canon_reldir%_libdaemon_la_LIBADD = $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS)
 %canon_reldir%_libdaemon_la_SOURCES = \
-	%reldir%/alias.c %reldir%/alias.h \
-	%reldir%/api.c %reldir%/api.h \
-	%reldir%/api_acts.c \
-	%reldir%/api_call.c %reldir%/api_call.h \
-	%reldir%/api_decisions.c \
-	%reldir%/api_explain.c \
-	%reldir%/api_handlers.h \
-	%reldir%/api_page.c \
-	%reldir%/api_routes.c %reldir%/api_routes.h \
-	%reldir%/api_service.c \
-	%reldir%/api_subjects.c \
+	%reldir%/api/acts.c \
+	%reldir%/api/alias.c %reldir%/api/alias.h \
+	%reldir%/api/audit.c \
+	%reldir%/api/call.c %reldir%/api/call.h \
+	%reldir%/api/data.c \
+	%reldir%/api/decisions.c \
+	%reldir%/api/desk.c %reldir%/api/desk.h \
+	%reldir%/api/explain.c \
+	%reldir%/api/find.c %reldir%/api/find.h \
+	%reldir%/api/gather.c %reldir%/api/gather.h \
+	%reldir%/api/grants.c %reldir%/api/grants.h \
+	%reldir%/api/handlers.h \
+	%reldir%/api/health.c %reldir%/api/health.h \
+	%reldir%/api/host.c %reldir%/api/host.h \
+	%reldir%/api/json.c %reldir%/api/json.h \
+	%reldir%/api/links.c %reldir%/api/links.h \
+	%reldir%/api/listen.c \
+	%reldir%/api/page.c \
+	%reldir%/api/peer.c %reldir%/api/peer.h \
+	%reldir%/api/pick.c %reldir%/api/pick.h \
+	%reldir%/api/routes.c %reldir%/api/routes.h \
+	%reldir%/api/server.c %reldir%/api/server.h \
+	%reldir%/api/service.c \
+	%reldir%/api/status.c \
+	%reldir%/api/subject.c \
+	%reldir%/api/subjects.c \
+	%reldir%/api/undo.c \
+	%reldir%/api/use.c %reldir%/api/use.h \
+	%reldir%/api/when.c \
 	%reldir%/callbacks.c %reldir%/callbacks.h \
-	%reldir%/chart.c %reldir%/chart.h \
-	%reldir%/clerk.c %reldir%/clerk.h \
-	%reldir%/clerk_share.c \
+	%reldir%/clerk/acts.c %reldir%/clerk/acts.h \
+	%reldir%/clerk/board.c %reldir%/clerk/board.h \
+	%reldir%/clerk/clerk.c %reldir%/clerk/clerk.h \
+	%reldir%/clerk/forget.c \
+	%reldir%/clerk/inside.h \
+	%reldir%/clerk/orders.c %reldir%/clerk/orders.h \
+	%reldir%/clerk/queue.c %reldir%/clerk/queue.h \
+	%reldir%/clerk/share.c \
+	%reldir%/clerk/top.c \
+	%reldir%/clerk/walk.c %reldir%/clerk/walk.h \
 	%reldir%/compat.h \
 	%reldir%/connect.c %reldir%/connect.h \
+	%reldir%/counts/ears.c %reldir%/counts/ears.h \
+	%reldir%/counts/history.c %reldir%/counts/history.h \
+	%reldir%/counts/metrics.c %reldir%/counts/metrics.h \
+	%reldir%/counts/metrics_inside.h %reldir%/counts/metrics_print.c \
+	%reldir%/counts/pack.c %reldir%/counts/pack.h \
+	%reldir%/counts/picture.c %reldir%/counts/picture.h \
+	%reldir%/counts/picture_inside.h %reldir%/counts/picture_save.c \
+	%reldir%/counts/process.c %reldir%/counts/process.h \
+	%reldir%/counts/prom.c %reldir%/counts/prom.h \
+	%reldir%/counts/ranking.c %reldir%/counts/ranking.h \
+	%reldir%/counts/top.c %reldir%/counts/top.h \
 	%reldir%/crowd.c %reldir%/crowd.h \
 	%reldir%/daemon.c %reldir%/daemon.h \
-	%reldir%/decision.c %reldir%/decision.h \
-	%reldir%/desk.h \
 	%reldir%/detach.c %reldir%/detach.h \
-	%reldir%/diary.c %reldir%/diary.h \
-	%reldir%/diary_acts.c \
-	%reldir%/history.c %reldir%/history.h \
+	%reldir%/diary/acts.c \
+	%reldir%/diary/ask.c \
+	%reldir%/diary/decision.c %reldir%/diary/decision.h \
+	%reldir%/diary/diary.c %reldir%/diary/diary.h \
+	%reldir%/diary/find.c \
+	%reldir%/diary/forget.c \
+	%reldir%/diary/inside.h \
+	%reldir%/diary/json.c \
 	%reldir%/identity.c %reldir%/identity.h \
 	%reldir%/journal.c %reldir%/journal.h \
 	%reldir%/line.c %reldir%/line.h \
-	%reldir%/markup.c %reldir%/markup.h \
-	%reldir%/metrics.c %reldir%/metrics.h \
 	%reldir%/move.c %reldir%/move.h \
 	%reldir%/move_line.c %reldir%/move_line.h \
 	%reldir%/move_run.c %reldir%/move_run.h \
@@ -40,12 +77,23 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/now.c %reldir%/now.h \
 	%reldir%/open_store.c %reldir%/open_store.h \
-	%reldir%/page.c %reldir%/page.h \
-	%reldir%/page_subject.c \
-	%reldir%/peer.c %reldir%/peer.h \
-	%reldir%/picture.c %reldir%/picture.h \
+	%reldir%/page/answers.c \
+	%reldir%/page/chart.c %reldir%/page/chart.h \
+	%reldir%/page/day.c \
+	%reldir%/page/deeds.c \
+	%reldir%/page/health.c \
+	%reldir%/page/judge.c \
+	%reldir%/page/lists.c \
+	%reldir%/page/markup.c %reldir%/page/markup.h \
+	%reldir%/page/page.c %reldir%/page/page.h \
+	%reldir%/page/parts.c %reldir%/page/parts.h \
+	%reldir%/page/style.c \
+	%reldir%/page/subject.c \
+	%reldir%/page/tiles.c \
+	%reldir%/page/words.c \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/pool.c %reldir%/pool.h \
+	%reldir%/progress.c %reldir%/progress.h \
 	%reldir%/quiet.c %reldir%/quiet.h \
 	%reldir%/reload.c %reldir%/reload.h \
 	%reldir%/reply.c %reldir%/reply.h \
@@ -54,9 +102,10 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/session.c %reldir%/session.h \
 	%reldir%/socket.c %reldir%/socket.h \
 	%reldir%/spool.c %reldir%/spool.h \
+	%reldir%/stamp.c %reldir%/stamp.h \
 	%reldir%/status.c %reldir%/status.h \
 	%reldir%/step.c %reldir%/step.h \
-	%reldir%/top.c %reldir%/top.h
+	%reldir%/wait.c %reldir%/wait.h
 
 sbin_PROGRAMS += mortsafe
 mortsafe_LDADD = %reldir%/libdaemon.la policy/store/libstore.la \

@@ -1,27 +1,50 @@
 # One cmocka program per module; scripts that drive the whole daemon.
 if HAVE_CMOCKA
 UNIT_TESTS = \
+	%reldir%/test_acts \
 	%reldir%/test_address \
+	%reldir%/test_alias \
+	%reldir%/test_api_handlers \
+	%reldir%/test_api_call \
 	%reldir%/test_breaker \
 	%reldir%/test_callbacks \
+	%reldir%/test_clerk_share \
+	%reldir%/test_command \
+	%reldir%/test_chart \
 	%reldir%/test_config \
+	%reldir%/test_config_api \
 	%reldir%/test_config_error \
 	%reldir%/test_config_file \
 	%reldir%/test_config_include \
 	%reldir%/test_config_nomem \
 	%reldir%/test_config_store \
+	%reldir%/test_clerk \
+	%reldir%/test_counts_nomem \
 	%reldir%/test_crowd \
+	%reldir%/test_decision \
 	%reldir%/test_delta \
 	%reldir%/test_denials \
+	%reldir%/test_diary \
+	%reldir%/test_display \
 	%reldir%/test_domains \
+	%reldir%/test_ears \
 	%reldir%/test_endpoint \
+	%reldir%/test_explain \
 	%reldir%/test_fleet \
+	%reldir%/test_history \
 	%reldir%/test_journal \
+	%reldir%/test_metrics \
+	%reldir%/test_markup \
 	%reldir%/test_move \
 	%reldir%/test_notify \
+	%reldir%/test_picture \
+	%reldir%/test_peer \
+	%reldir%/test_page \
 	%reldir%/test_prefix \
+	%reldir%/test_progress \
 	%reldir%/test_rate \
 	%reldir%/test_redis_away \
+	%reldir%/test_redis_board \
 	%reldir%/test_redis_check \
 	%reldir%/test_redis_cluster \
 	%reldir%/test_redis_codec \
@@ -52,6 +75,8 @@ UNIT_TESTS = \
 	%reldir%/test_store_shares \
 	%reldir%/test_store_sqlite \
 	%reldir%/test_table \
+	%reldir%/test_top \
+	%reldir%/test_when \
 	%reldir%/test_window
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
@@ -60,31 +85,65 @@ endif
 # of every program that names no others
 LDADD = policy/store/libstore.la policy/libpolicy.la $(CMOCKA_LIBS)
 
+# where allocations fail one after the other
+SCARCE_SOURCES = %reldir%/scarce.c %reldir%/scarce.h
+SCARCE_LINK = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=reallocarray,--wrap=aligned_alloc,--wrap=strdup
+%canon_reldir%_test_acts_SOURCES = %reldir%/test_acts.c $(SCARCE_SOURCES)
+%canon_reldir%_test_acts_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_config_nomem_SOURCES = %reldir%/test_config_nomem.c $(SCARCE_SOURCES)
+%canon_reldir%_test_config_nomem_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+
 # of those about milter/; where a fake libmilter stands in, the real is left out
 DAEMON_LDADD = milter/libdaemon.la $(LDADD) $(SODIUM_LIBS)
 DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
+%canon_reldir%_test_alias_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_history_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_metrics_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_picture_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_top_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_callbacks_SOURCES = %reldir%/test_callbacks.c $(DIALOG_SOURCES)
 %canon_reldir%_test_callbacks_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_api_handlers_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS) $(JANSSON_LIBS)
 %canon_reldir%_test_denials_LDADD = $(LDADD) $(SODIUM_LIBS)
+%canon_reldir%_test_clerk_SOURCES = %reldir%/test_clerk.c $(SCARCE_SOURCES) \
+	%reldir%/faulty_disk.c %reldir%/faulty_disk.h
+%canon_reldir%_test_clerk_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_clerk_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK) \
+	-Wl,--wrap=clerk_share_act,--wrap=clerk_share_unact \
+	-Wl,--wrap=clerk_share_acts,--wrap=clerk_share_decision \
+	-Wl,--wrap=clerk_share_audit,--wrap=clerk_share_top \
+	-Wl,--wrap=store_board_fields,--wrap=store_board_put \
+	-Wl,--wrap=store_redis_shadow
+%canon_reldir%_test_counts_nomem_SOURCES = %reldir%/test_counts_nomem.c $(SCARCE_SOURCES)
+%canon_reldir%_test_counts_nomem_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_counts_nomem_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_crowd_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_decision_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_diary_SOURCES = %reldir%/test_diary.c $(SCARCE_SOURCES) \
+	%reldir%/faulty_disk.c %reldir%/faulty_disk.h
+%canon_reldir%_test_diary_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_diary_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_journal_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_notify_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_move_SOURCES = %reldir%/test_move.c $(LAB_SOURCES)
 %canon_reldir%_test_move_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_progress_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_reload_SOURCES = %reldir%/test_reload.c $(DIALOG_SOURCES)
 %canon_reldir%_test_reload_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_reply_SOURCES = %reldir%/test_reply.c \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_reply_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_api_call_SOURCES = %reldir%/test_api_call.c \
+	%reldir%/fake_milter.c %reldir%/fake_milter.h
+%canon_reldir%_test_api_call_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_ears_SOURCES = %reldir%/test_ears.c $(DIALOG_SOURCES)
+%canon_reldir%_test_ears_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_peer_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_self_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_status_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_socket_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS)
-
-# its allocations fail one after the other
-%canon_reldir%_test_config_nomem_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
-	-Wl,--wrap=reallocarray,--wrap=strdup
 
 # the scripts, on a server of their own
 SCRIPT_LAB = %reldir%/script_lab.c %reldir%/script_lab.h \
@@ -98,6 +157,9 @@ REDIS_LAB_SOURCES = $(LAB_SOURCES) %reldir%/redis_lab.c %reldir%/redis_lab.h \
 	%reldir%/redis_farm.c %reldir%/redis_farm.h
 FILES_SOURCES = $(LAB_SOURCES) %reldir%/store_files.c %reldir%/store_files.h
 %canon_reldir%_test_redis_away_SOURCES = %reldir%/test_redis_away.c $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_clerk_share_SOURCES = %reldir%/test_clerk_share.c $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_clerk_share_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_redis_board_SOURCES = %reldir%/test_redis_board.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_redis_store_SOURCES = %reldir%/test_redis_store.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_store_SOURCES = %reldir%/test_store.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_store_crowd_SOURCES = %reldir%/test_store_crowd.c $(REDIS_LAB_SOURCES)
@@ -108,14 +170,24 @@ FILES_SOURCES = $(LAB_SOURCES) %reldir%/store_files.c %reldir%/store_files.h
 %canon_reldir%_test_store_disk_LDADD = $(LDADD) $(SQLITE_LIBS)
 %canon_reldir%_test_store_kill_SOURCES = %reldir%/test_store_kill.c $(LAB_SOURCES)
 %canon_reldir%_test_store_model_SOURCES = %reldir%/test_store_model.c $(REDIS_LAB_SOURCES)
-%canon_reldir%_test_store_nomem_SOURCES = %reldir%/test_store_nomem.c $(FILES_SOURCES)
+%canon_reldir%_test_store_nomem_SOURCES = %reldir%/test_store_nomem.c $(FILES_SOURCES) $(SCARCE_SOURCES)
 %canon_reldir%_test_store_nomem_LDADD = $(LDADD) $(SQLITE_LIBS)
-%canon_reldir%_test_store_nomem_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+%canon_reldir%_test_store_nomem_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_store_records_SOURCES = %reldir%/test_store_records.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_store_shares_SOURCES = %reldir%/test_store_shares.c $(LAB_SOURCES)
 %canon_reldir%_test_store_sqlite_SOURCES = %reldir%/test_store_sqlite.c $(FILES_SOURCES)
 %canon_reldir%_test_store_sqlite_LDADD = $(LDADD) $(SQLITE_LIBS)
+
+# the pages
+%canon_reldir%_test_chart_LDADD = $(DAEMON_LDADD) $(JANSSON_LIBS)
+%canon_reldir%_test_markup_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_markup_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=realloc
+%canon_reldir%_test_page_LDADD = $(DAEMON_LDADD) $(JANSSON_LIBS)
+
+# prints the pages of the daemon from answers in a file
+check_PROGRAMS += %reldir%/page_render
+%canon_reldir%_page_render_SOURCES = %reldir%/page_render.c
+%canon_reldir%_page_render_LDADD = $(DAEMON_LDADD) $(JANSSON_LIBS)
 
 # real servers
 FARM_SOURCES = %reldir%/redis_farm.c %reldir%/redis_farm.h
@@ -125,26 +197,37 @@ NODES_SOURCES = $(FARM_SOURCES) %reldir%/nodes_lab.c %reldir%/nodes_lab.h
 %canon_reldir%_test_redis_nodes_SOURCES = %reldir%/test_redis_nodes.c $(NODES_SOURCES)
 %canon_reldir%_test_redis_sentinel_SOURCES = %reldir%/test_redis_sentinel.c $(NODES_SOURCES)
 
-%canon_reldir%_test_redis_link_SOURCES = %reldir%/test_redis_link.c \
+%canon_reldir%_test_redis_link_SOURCES = %reldir%/test_redis_link.c $(SCARCE_SOURCES) \
 	%reldir%/redis_puppet.c %reldir%/redis_puppet.h
-%canon_reldir%_test_redis_link_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getaddrinfo \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+%canon_reldir%_test_redis_link_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK) -Wl,--wrap=getaddrinfo
 
 %canon_reldir%_test_redis_reach_SOURCES = %reldir%/test_redis_reach.c $(FARM_SOURCES)
+
+# the daemon with clocks that a test steps
+check_PROGRAMS += %reldir%/mortsafe-stepped
+%canon_reldir%_mortsafe_stepped_SOURCES = milter/main.c %reldir%/stepped_clock.c
+%canon_reldir%_mortsafe_stepped_LDADD = milter/libdaemon.la policy/store/libstore.la \
+	policy/libpolicy.la $(MILTER_LIBS) $(SODIUM_LIBS)
 
 noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/unit.h
 
 SCRIPT_TESTS = \
-	%reldir%/test_arrows.sh
+	%reldir%/test_arrows.sh \
+	%reldir%/test_browser.py
 TESTS += $(SCRIPT_TESTS)
 
 # real Postfix, real Sendmail, private and on loopback; these want root
 E2E_TESTS = \
+	%reldir%/e2e/t_answers.py \
+	%reldir%/e2e/t_ctl.py \
+	%reldir%/e2e/t_api.py \
 	%reldir%/e2e/t_daemon.py \
 	%reldir%/e2e/t_fleet.py \
+	%reldir%/e2e/t_fleet_desk.py \
 	%reldir%/e2e/t_limits_postfix.py \
 	%reldir%/e2e/t_limits_sendmail.py \
 	%reldir%/e2e/t_local.py \
+	%reldir%/e2e/t_page.py \
 	%reldir%/e2e/t_ports.py \
 	%reldir%/e2e/t_protocol.py \
 	%reldir%/e2e/t_redis_postfix.py \
@@ -156,9 +239,10 @@ E2E_TESTS = \
 	%reldir%/e2e/t_tools.py \
 	%reldir%/e2e/t_traps.py
 TESTS += $(E2E_TESTS)
-EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %reldir%/demo %reldir%/e2e \
-	%reldir%/data %reldir%/scenario %reldir%/fuzz/seeds
+EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %reldir%/demo %reldir%/e2e %reldir%/page \
+	%reldir%/data %reldir%/scenario %reldir%/schema %reldir%/fuzz/seeds
 
+include %D%/ctl/local.mk
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
 include %D%/fault/local.mk

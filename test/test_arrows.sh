@@ -18,7 +18,7 @@ none() {
     fi
 }
 
-code=$(find policy milter -name '*.[ch]')
+code=$(find policy milter ctl -name '*.[ch]')
 pure=$(find policy -maxdepth 1 -name '*.[ch]')
 store=$(find policy/store -name '*.[ch]')
 # shellcheck disable=SC2086
@@ -26,24 +26,35 @@ store=$(find policy/store -name '*.[ch]')
 none 'policy/ includes neither libmilter nor milter/' \
     '#include *[<"](libmilter|milter)/' $pure $store
 none 'the rules know no store' '#include *"policy/store/' $pure
-none 'only SQLite is known to policy/store, and in one file' \
-    '#include *<sqlite3' $pure $(echo $store | tr ' ' '\n' |
-        grep -v 'statefile')
+none 'SQLite is known to the files of the store and the diary only' \
+    '#include *<sqlite3' $(echo $code | tr ' ' '\n' |
+        grep -vE 'policy/store/(statefile|sqlfile)\.c|milter/diary/')
 none 'hiredis is known to the codec only' '#include *<hiredis' \
     $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis/codec\.c')
 none 'OpenSSL is known to the TLS streams only' '#include *<openssl' \
     $(echo $code | tr ' ' '\n' | grep -v 'policy/store/redis/tls\.c')
-none 'JSON is read by one file, which reads what was exported' \
-    '#include *<jansson' \
-    $(echo $code | tr ' ' '\n' | grep -v 'milter/move_line\.c')
+none 'the rules and the stores know no JSON' '#include *<jansson' $pure $store
+none 'HTTP is known to the server only' '#include *<microhttpd' \
+    $(echo $code | tr ' ' '\n' | grep -v 'milter/api/server\.c')
 none 'what makes up the shared store is its own affair' \
     '#include *"policy/store/redis/(core|ticket|settle|record|keeper|drain|standing|known)\.h' \
     $(echo $code | tr ' ' '\n' |
-        grep -vE 'store/redis(/(core|ticket|settle|record|keeper|drain|standing|known))?\.[ch]$')
+        grep -vE 'store/redis(/(core|ticket|settle|record|keeper|drain|standing|known|board))?\.[ch]$')
+none 'the clerk alone asks the board: no message waits for it' '\<store_board_' \
+    $(echo $code | tr ' ' '\n' | grep -vE '^milter/clerk/|^policy/store/')
 none 'policy/ reads no clock' \
     '\<(time|clock_gettime|gettimeofday|localtime|ctime)\(' $pure $store
 none 'policy/ writes no log and never exits' \
     '\<(syslog|exit|_exit|abort|perror)\([^3]' $pure $store
+none 'the pages are pure: they know JSON, not the daemon, and read no clock' \
+    '#include *"milter/(desk|daemon|api|clerk|diary|now)|\<(time|clock_gettime|now_read)\(' \
+    milter/page/*.[ch]
+none 'what goes into a page raw is a constant of ours' \
+    'markup_raw\([^,]*, [^;]*(page_string|json_string_value)' milter/page/*.c
+none 'the tool knows the rules and itself, neither store nor daemon' \
+    '#include *(<libmilter|"(milter|test|policy/store)/)' ctl/*.[ch]
+none 'libcurl is known to the client only' '#include *<curl/' \
+    $(echo $code | tr ' ' '\n' | grep -v 'ctl/client\.c')
 none 'no shell, no other program' '\<(popen|system|exec[lv]p?e?)\(' $code
 none 'nothing unbounded or unchecked' \
     '\<(strcpy|strcat|sprintf|vsprintf|gets|strtok|strncpy|alloca|ato[il])\(' \
@@ -55,7 +66,7 @@ none 'every source begins with its licence' '^' \
         head -n 1 "$file" | grep -q 'SPDX-License-Identifier' || echo "$file"
     done)
 none 'every .c file includes config.h before anything' '^' \
-    $(for file in $(find policy milter -name '*.c'); do
+    $(for file in $(find policy milter ctl -name '*.c'); do
         grep -m 1 '#include' "$file" | grep -q '<config.h>' || echo "$file"
     done)
 }

@@ -3,6 +3,8 @@
 """mortsafe at work: a private Postfix that would relay for anybody, mortsafe beside it
 with the embedded store, and the SMTP conversations that matter."""
 import os
+import re
+import subprocess
 import sys
 import time
 
@@ -20,6 +22,7 @@ network   loopback   { addr = 127.0.0.1, ::1   relay = any   auth = allow   tls 
 users                { fold = yes   default_domain = example.org }
 limit     burst      { key = user   count = messages   rate = 3/1m }
 store                { type = embedded   path = %(store)s }
+api                  { socket = %(api)s }
 log                  { to = stderr }
 '''
 BOLD, DIM, GREEN, RED, PLAIN = ('\033[1m', '\033[2m', '\033[32m', '\033[31m', '\033[0m') \
@@ -36,8 +39,9 @@ class Stage:
         store = place.path('store')
         os.mkdir(store, 0o700)
         os.chown(store, *owner())
-        self.safe = daemon.Mortsafe(config=CONFIG % {'store': store}, ports=ports,
-                                    user='nobody')
+        self.api = place.path('api.sock')
+        self.safe = daemon.Mortsafe(config=CONFIG % {'store': store, 'api': self.api},
+                                    ports=ports, user='nobody')
         self.server.options['milter'] = self.server.milter(self.safe.socket)
         self.shown = 0
 
@@ -58,6 +62,17 @@ class Stage:
         lines = new()
         self.shown = len(self.safe.log().splitlines())
         return lines
+
+
+    def tool(self, *words):
+        """Run mortsafectl, and show what a person would see."""
+        print('   %s$ mortsafectl %s%s' % (BOLD, ' '.join(words), PLAIN))
+        tool = os.path.join(os.path.dirname(place.mortsafe_path()), 'mortsafectl')
+        done = subprocess.run([tool, '-s', self.api, *words], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, encoding='utf-8', check=False)
+        print('   ' + done.stdout.rstrip().replace('\n', '\n   '))
+        if done.returncode != 0:
+            wrong.append('mortsafectl ' + ' '.join(words))
 
 
 def owner():
@@ -156,12 +171,25 @@ def restart(stage):
     stage.safe.start()
     with smtp.submitter(stage.server.submission, source=STRANGER) as c:
         send(c, 'alice@example.org', 'friend5@friend.test', 450)
+    lines = stage.logged()
+    for line in lines:
+        print('   %slog: %s%s' % (DIM, line, PLAIN))
+    return re.search(r' ref=(\w+)', lines[-1]).group(1)
+
+
+def help_desk(stage, ref):
+    title(8, 'The help desk: alice calls, and reads out the reference that she was told')
+    stage.tool('why', ref)
+    stage.tool('reset', 'user:alice@example.org', 'burst')
+    with smtp.submitter(stage.server.submission, source=STRANGER) as c:
+        send(c, 'alice@example.org', 'friend6@friend.test', 250)
     tell(stage)
 
 
 def main():
     print('mortsafe demo: the configuration\n')
-    print('   ' + (CONFIG % {'store': '/var/lib/mortsafe'}).strip().replace('\n', '\n   '))
+    print('   ' + (CONFIG % {'store': '/var/lib/mortsafe', 'api': '/run/mortsafe/api.sock'})
+          .strip().replace('\n', '\n   '))
     stage = Stage().start()
     print('\nPostfix listens on ports %d (as 25) and %d (as 587); every client here is %s.'
           % (stage.server.mx, stage.server.submission, STRANGER))
@@ -170,7 +198,7 @@ def main():
     no_login(stage)
     past_the_limit(stage, login(stage))
     queue(stage)
-    restart(stage)
+    help_desk(stage, restart(stage))
     stage.safe.stop()
     place.leave()
     if wrong:
@@ -181,7 +209,8 @@ All as it should be; both servers are stopped, and their files are gone.
 
 What to do next:
    build/plain/mortsafe -V                      this is what you built
-   man man/mortsafe.8                           the daemon; mortsafe.conf.5, mortsafe-policy.7
+   build/plain/mortsafectl help                 the operator's tool
+   man man/mortsafe.8                           the daemon; mortsafectl.8, mortsafe.conf.5 ...
    sudo make -C build/plain install             then README.md, "Ten minutes with Postfix"
    start with `mode = observe`: mortsafe then only logs what it would do''')
 

@@ -1,4 +1,0 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
-#include <config.h>
-
-#include "milter/page.h"
