@@ -41,6 +41,8 @@
 enum {
     DRAIN_MS = 5500,   /* callbacks in flight; each has 5 s from its start */
     LINGER_MS = 100,   /* for libmilter to write their answers */
+    STOP_MS = 6000,    /* for libmilter to end, once it was told to */
+    LOOK_AGAIN_S = 1,  /* whether it has */
     STUCK_MS = 10000,  /* a callback that takes longer is stuck */
     STATUS_MS = 10000, /* between two STATUS= lines */
     FIRST_MS = 1000,   /* that the start gives to a shared store, at most */
@@ -79,6 +81,7 @@ struct service {
     bool has_keeper, has_signaller, has_looker;
     _Atomic bool serving;  /* libmilter has begun */
     _Atomic bool stopping; /* libmilter is to end */
+    _Atomic bool leaving;  /* somebody cleans up */
     _Atomic bool ending;   /* our threads are */
 };
 
@@ -641,6 +644,35 @@ reload(void *arg, void (*line)(void *to, int level, const char *text), void *to)
     return err;
 }
 
+static void clean_up(struct service *service);
+
+/*
+ * A worker of libmilter's may end with the lock that all others wait for, when
+ * they are told to stop: then smfi_main() never returns, and we end without it.
+ */
+static void
+leave(struct service *service)
+{
+    if (atomic_exchange(&service->leaving, true))
+        return; /* it has just returned */
+    journal_say(service->journal, LOG_WARNING,
+                "libmilter does not end; ending without it");
+    service->has_signaller = false; /* that is us */
+    service->listening = true;      /* it will not remove its socket */
+    clean_up(service);
+    _exit(EX_OK);
+}
+
+/* The next signal of SET; 0: none has come for a while. */
+static int
+next_signal(const sigset_t *set)
+{
+    const struct timespec a_while = {LOOK_AGAIN_S, 0};
+    int signal = sigtimedwait(set, NULL, &a_while);
+
+    return signal > 0 ? signal : 0;
+}
+
 /*
  * Waits for SIGUSR1, to reload, for SIGUSR2, to tell how we are, and beside
  * libmilter's own thread for the signals that end us.  If libmilter is first,
@@ -650,6 +682,7 @@ static void *
 signaller(void *arg)
 {
     struct service *service = arg;
+    int64_t stopped_ms = 0; /* when that was asked for */
     sigset_t set;
     int signal;
 
@@ -659,10 +692,15 @@ signaller(void *arg)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     for (;;) {
-        if (sigwait(&set, &signal) != 0)
-            continue;
+        signal = next_signal(&set);
         if (atomic_load(&service->ending))
             return NULL;
+        if (stopped_ms == 0 && atomic_load(&service->stopping))
+            stopped_ms = now_read().mono.ms;
+        if (stopped_ms != 0 && now_read().mono.ms - stopped_ms > STOP_MS)
+            leave(service);
+        if (signal == 0)
+            continue;
         if (signal == SIGUSR1) {
             (void)reload(service, NULL, NULL);
         } else if (signal == SIGUSR2) {
@@ -944,6 +982,8 @@ service_run(const struct service_options *options)
         notify_open(&service.notify);
         code = start(&service);
     }
+    while (atomic_exchange(&service.leaving, true))
+        (void)pause(); /* until the signaller, which does it, has ended us */
     clean_up(&service);
     free(absolute);
     return code;

@@ -208,6 +208,10 @@ check_PROGRAMS += %reldir%/mortsafe-stepped
 %canon_reldir%_mortsafe_stepped_SOURCES = milter/main.c %reldir%/stepped_clock.c
 %canon_reldir%_mortsafe_stepped_LDADD = milter/libdaemon.la policy/store/libstore.la \
 	policy/libpolicy.la $(MILTER_LIBS) $(SODIUM_LIBS)
+check_PROGRAMS += %reldir%/mortsafe-unending
+%canon_reldir%_mortsafe_unending_SOURCES = milter/main.c %reldir%/unending.c
+%canon_reldir%_mortsafe_unending_LDADD = milter/libdaemon.la policy/store/libstore.la \
+	policy/libpolicy.la $(MILTER_LIBS) $(SODIUM_LIBS)
 
 noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/unit.h
 

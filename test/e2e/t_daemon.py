@@ -467,6 +467,21 @@ def bounded_log():
     equal(found, ['30'], 'and that there were 30 more', log=safe.log()[-600:])
 
 
+def unending():
+    """SIGTERM, and libmilter does not end"""
+    beside = os.path.dirname(place.mortsafe_path())
+    safe = Mortsafe(socket='local:%s/unending.sock' % place.path('unending'))
+    os.mkdir(place.path('unending'), 0o777)
+    os.chmod(place.path('unending'), 0o777)
+    safe.program = os.path.join(beside, 'test', 'mortsafe-unending')
+    safe.start()
+    with session(safe.socket, '198.18.0.1') as m:
+        m.mail('<s@spam.test>')
+        equal(safe.stop(), 0, 'it ends all the same, with 0')
+    ok('libmilter does not end' in safe.log(), 'and says why', log=safe.log())
+    ok(not os.path.exists(place.path('unending') + '/unending.sock'), 'the socket is gone')
+
+
 def json_log():
     """format = json: every line is an object"""
     safe = Mortsafe(config=BASE.replace('level = info', 'level = info  format = json')).start()
@@ -501,7 +516,7 @@ def keys_of_a_line():
     safe.end()
 
 
-tap.run(exit_codes, root_needs_a_user, sockets, options, inherited, stopping, reloading,
+tap.run(exit_codes, root_needs_a_user, sockets, options, inherited, stopping, unending, reloading,
         reloading_under_load, counts_survive, damaged_stores, full_disk, nowhere_to_write,
         observing, notifying, telling, nobody_reads, bounded_log, json_log, keys_of_a_line)
 place.leave()
