@@ -21,6 +21,7 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/api/links.c %reldir%/api/links.h \
 	%reldir%/api/listen.c \
 	%reldir%/api/page.c \
+	%reldir%/api/pairs.c %reldir%/api/pairs.h \
 	%reldir%/api/peer.c %reldir%/api/peer.h \
 	%reldir%/api/pick.c %reldir%/api/pick.h \
 	%reldir%/api/routes.c %reldir%/api/routes.h \

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -34,8 +35,10 @@ static struct board {
     struct act act[MANY];
     struct decision decision[MANY];
     size_t n_rows;
-    struct top_row row; /* the first of the last top that had one */
-    unsigned refused;   /* decisions to be refused as too many */
+    struct top_row row;       /* the first of the last top that had one */
+    unsigned refused;         /* decisions to be refused as too many */
+    char order[512];          /* to forget; "" */
+    struct diary_audit audit; /* the last */
 } board;
 
 static struct store *a_board = (struct store *)&board; /* only to be named */
@@ -139,6 +142,8 @@ __wrap_clerk_share_audit(struct store *shared, const struct diary_audit *entry)
     assert_ptr_equal(shared, a_board);
     assert_non_null(entry);
     board.n_audits += ask_board() == MS_OK;
+    if (ask_board() == MS_OK)
+        board.audit = *entry;
     return ask_board();
 }
 
@@ -164,8 +169,15 @@ __wrap_store_board_fields(struct store *store, const char *name,
                           void *arg)
 {
     const struct board_blob others = {.field = "mx9"}, ours = {.field = "mx1"};
+    const struct board_blob order = {
+        "0123456789abcdef", (const uint8_t *)board.order, strlen(board.order)};
 
     assert_ptr_equal(store, a_board);
+    if (strcmp(name, "forgets") == 0) {
+        if (ask_board() == MS_OK && board.order[0] != '\0')
+            (void)each(arg, &order);
+        return ask_board();
+    }
     assert_string_equal(name, "marks");
     if (ask_board() == MS_OK && (!board.others || each(arg, &others)) &&
         board.marked)
@@ -213,6 +225,8 @@ struct host {
     pthread_mutex_t lock; /* guards `ranked' */
     pthread_cond_t change;
     unsigned ranked;
+    unsigned forgotten; /* orders that were followed */
+    enum ms_err forget_err;
 };
 
 static void
@@ -259,6 +273,17 @@ row(void *arg, const struct store_record *record, unsigned sort,
     return true;
 }
 
+static enum ms_err
+forget(void *arg, const struct subject *subject, const char *pseudonym)
+{
+    struct host *host = arg;
+
+    host->forgotten++;
+    clerk_settle(host->clerk);
+    clerk_forget_waiting(host->clerk, subject, pseudonym);
+    return host->forget_err;
+}
+
 static struct clerk_needs
 needs_of(struct host *host)
 {
@@ -274,6 +299,7 @@ needs_of(struct host *host)
                                       .keep_s = keep_s,
                                       .rank = rank,
                                       .row = row,
+                                      .forget = forget,
                                       .now = now,
                                       .arg = host};
 
@@ -883,6 +909,52 @@ test_ends(void **state)
     (void)host_end(&host);
 }
 
+/* A wall clock that is ahead for a moment ends nothing for good. */
+static void
+test_clock_ahead(void **state)
+{
+    struct act act = an_act(ACT_MODE, "", ""), fleet;
+    struct host host;
+    unsigned handed;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&host, a_board);
+    clerk_beat(host.clerk);
+    act = set(&host, act);
+    fleet = an_act(ACT_EXEMPT, "ann", "");
+    fleet.fleet = true;
+    fleet = set(&host, fleet);
+    note_user(&host, "ann");
+    clerk_settle(host.clerk);
+    handed = host.handed;
+    for (int i = 0; i < 2; i++) {
+        pass_ms(&host, CLERK_TRIM_MS);
+        host.now.wall.s += 400 * DAY_S;
+        clerk_beat(host.clerk); /* a trim is due, and an exchange */
+        clerk_beat(host.clerk);
+        assert_int_equal(acts_count(host.acts), 0);
+        assert_int_equal(count_of(&host, NULL), 1);
+        if (i == 1)
+            host_reopen(&host); /* nor does a start then lose them */
+        pass_ms(&host, CLERK_SHARE_MS);
+        clerk_beat(host.clerk);
+        clerk_beat(host.clerk);
+        assert_true(holds(&host, &act) && holds(&host, &fleet));
+        if (i == 0)
+            assert_int_equal(host.handed, handed + 2);
+        pass_ms(&host, CLERK_TRIM_MS);
+        clerk_beat(host.clerk);
+    }
+    /* what is right again in the next trim is relied on */
+    pass_ms(&host, 31 * (int64_t)DAY_S * 1000);
+    clerk_beat(host.clerk);
+    assert_int_equal(count_of(&host, NULL), 0);
+    assert_int_equal(acts_count(host.acts), 0);
+    (void)host_end(&host);
+    assert_int_equal(lines_of(host.text, "the wall clock has jumped"), 2);
+}
+
 static void
 test_cannot_be_written(void **state)
 {
@@ -1049,6 +1121,175 @@ test_share(void **state)
     (void)host_end(&a);
 }
 
+/* What another host of the fleet says at NOON_S. */
+static void
+order_forget(const struct subject *subject)
+{
+    size_t len = 0;
+
+    len += (size_t)snprintf(board.order, sizeof(board.order),
+                            "{\"alias\":\"~K7Q2M9XD\",\"at\":%d,"
+                            "\"subject\":\"",
+                            NOON_S);
+    for (size_t i = 0; i < subject->len; i++)
+        len += (size_t)snprintf(board.order + len, sizeof(board.order) - len,
+                                "%02x", subject->bytes[i]);
+    (void)snprintf(board.order + len, sizeof(board.order) - len, "\"}");
+}
+
+/* Who is to be forgotten is not put on the board by name a moment later. */
+static void
+test_forgotten_before_shared(void **state)
+{
+    struct diary_audit entry = {
+        .at_s = NOON_S, .act = "reset", .subject = "user:ann"};
+    struct subject subject;
+    struct host a;
+
+    (void)state;
+    assert_true(subject_make(SUBJECT_USER, "ann", &subject));
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    order_forget(&subject);
+    note_user(&a, "ann");
+    note_user(&a, "joann");
+    clerk_audit(a.clerk, &entry);
+    clerk_beat(a.clerk);
+    assert_int_equal(a.forgotten, 1);
+    assert_int_equal(board.n_decisions, 1);
+    assert_string_equal(board.decision[0].subject, "user:joann");
+    assert_int_equal(board.n_audits, 1);
+    assert_string_equal(board.audit.subject, "user:~K7Q2M9XD");
+    /* and what others say of it, by whole names */
+    (void)snprintf(entry.subject, sizeof(entry.subject), "user:bob");
+    (void)snprintf(entry.detail, sizeof(entry.detail), "joann cannot");
+    clerk_audit(a.clerk, &entry);
+    clerk_forget_waiting(a.clerk, &subject, "~K7Q2M9XD");
+    clerk_beat(a.clerk);
+    assert_string_equal(board.audit.detail, "joann cannot");
+    (void)snprintf(entry.detail, sizeof(entry.detail), "of Ann.");
+    clerk_audit(a.clerk, &entry);
+    clerk_forget_waiting(a.clerk, &subject, "~K7Q2M9XD");
+    clerk_beat(a.clerk);
+    assert_string_equal(board.audit.detail, "user:~K7Q2M9XD");
+    (void)host_end(&a);
+}
+
+static void
+pass_exchange(struct host *host)
+{
+    pass_ms(host, CLERK_SHARE_MS);
+    clerk_beat(host->clerk);
+}
+
+static void
+test_orders_are_followed_once(void **state)
+{
+    struct subject subject;
+    struct host a;
+    char order[512];
+
+    (void)state;
+    assert_true(subject_make(SUBJECT_USER, "ann", &subject));
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    order_forget(&subject);
+    memcpy(order, board.order, sizeof(order));
+    a.forget_err = MS_UNAVAIL;
+    pass_exchange(&a);
+    assert_int_equal(a.forgotten, 1);
+    a.forget_err = MS_OK; /* what could not be done is tried again */
+    pass_exchange(&a);
+    pass_exchange(&a);
+    assert_int_equal(a.forgotten, 2);
+    board.order[0] = '\0'; /* a board that shows nothing for once */
+    pass_exchange(&a);
+    memcpy(board.order, order, sizeof(order));
+    pass_exchange(&a);
+    assert_int_equal(a.forgotten, 2);
+    for (unsigned long n = 1; n < 40; n++) { /* no memory */
+        pass_ms(&a, CLERK_SHARE_MS);
+        scarce_set(n);
+        clerk_beat(a.clerk);
+        scarce_set(0);
+    }
+    pass_exchange(&a);
+    assert_int_equal(a.forgotten, 2);
+    host_reopen(&a);
+    pass_exchange(&a);
+    assert_int_equal(a.forgotten, 2);
+    (void)host_end(&a);
+}
+
+/* However memory fails, an order is followed, and not twice. */
+static void
+test_orders_without_memory(void **state)
+{
+    struct subject subject;
+
+    (void)state;
+    assert_true(subject_make(SUBJECT_USER, "ann", &subject));
+    for (unsigned long n = 1; n < 40; n++) {
+        struct host a;
+
+        memset(&board, 0, sizeof(board));
+        host_begin(&a, a_board);
+        order_forget(&subject);
+        scarce_set(n);
+        clerk_beat(a.clerk);
+        scarce_set(0);
+        assert_in_range(a.forgotten, 0, 1);
+        pass_exchange(&a);
+        pass_exchange(&a);
+        host_reopen(&a);
+        pass_exchange(&a);
+        assert_int_equal(a.forgotten, 1);
+        (void)host_end(&a);
+    }
+}
+
+static void
+test_acts_forgotten(void **state)
+{
+    struct act own, fleets, pairs, other;
+    struct subject ann;
+    uint64_t n = 0;
+    struct host a;
+
+    (void)state;
+    assert_true(subject_make(SUBJECT_USER, "ann", &ann));
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    own = set(&a, an_act(ACT_EXEMPT, "ann", ""));
+    fleets = an_act(ACT_RAISE, "ann", "user");
+    fleets.fleet = true;
+    fleets = set(&a, fleets);
+    pairs = an_act(ACT_EXEMPT, "ann", "box");
+    assert_true(subject_make_pair(SUBJECT_USER, "ann", SUBJECT_SENDER, "x@y",
+                                  &pairs.subject));
+    pairs = set(&a, pairs);
+    other = set(&a, an_act(ACT_EXEMPT, "joann", ""));
+    (void)set(&a, an_act(ACT_MODE, NULL, ""));
+    a.handed = 0;
+    /* the fleet's cannot be taken back: what was is handed over, and told */
+    board.away = true;
+    assert_int_equal(clerk_acts_forget(a.clerk, &ann, &n), MS_UNAVAIL);
+    assert_true(holds(&a, &fleets) && holds(&a, &other));
+    board.away = false;
+    assert_int_equal(clerk_acts_forget(a.clerk, &ann, &n), MS_OK);
+    assert_int_equal(n, 3);
+    assert_in_range(a.handed, 1, 2);
+    assert_false(holds(&a, &own) || holds(&a, &fleets) || holds(&a, &pairs));
+    assert_true(holds(&a, &other));
+    assert_int_equal(acts_count(a.acts), 2);
+    assert_int_equal(board.n_acts, 0);
+    assert_int_equal(clerk_acts_forget(a.clerk, &ann, &n), MS_OK);
+    assert_int_equal(n, 3);
+    host_reopen(&a);
+    assert_int_equal(acts_count(a.acts), 2);
+    (void)host_end(&a);
+}
+
 static void
 charge(struct store *store, const struct subject *subject, uint64_t window,
        struct store_time at)
@@ -1184,6 +1425,45 @@ test_saved(void **state)
     history_note(host.history, HISTORY_ACCEPTED, 1, host.now.wall);
     host_reopen(&host); /* at the end they are saved in any case */
     assert_int_equal(accepted(&host), 4);
+    (void)host_end(&host);
+}
+
+/* Is NEEDLE anywhere in the files of the folder? */
+static bool
+is_on_disk(const struct host *host, const char *needle)
+{
+    char command[256];
+    int rc;
+
+    (void)snprintf(command, sizeof(command), "grep -rqaF '%s' '%s'", needle,
+                   host->dir);
+    rc = system(command);
+    assert_true(WIFEXITED(rc) && WEXITSTATUS(rc) <= 1);
+    return WEXITSTATUS(rc) == 0;
+}
+
+/* Who is forgotten is not left in the picture that was saved before. */
+static void
+test_saved_and_forgotten(void **state)
+{
+    struct diary_forgotten gone;
+    struct subject subject;
+    struct host host;
+
+    (void)state;
+    assert_true(subject_make(SUBJECT_USER, "ann@pictured.test", &subject));
+    host_begin(&host, NULL);
+    picture_note(host.pictures, &subject, METRIC_MESSAGES, 5, host.now.wall);
+    assert_int_equal(clerk_save(host.clerk), MS_OK);
+    assert_true(is_on_disk(&host, "ann@pictured.test"));
+    assert_true(picture_forget(host.pictures, &subject));
+    assert_int_equal(clerk_save(host.clerk), MS_OK);
+    assert_int_equal(diary_forget(host.diary, &subject, "~K7Q2M9XD", &gone),
+                     MS_OK);
+    assert_false(is_on_disk(&host, "ann@pictured.test"));
+    faulty_disk_set(DISK_FULL, 0, -1);
+    assert_int_not_equal(clerk_save(host.clerk), MS_OK);
+    faulty_disk_set(DISK_WORKS, 0, 0);
     (void)host_end(&host);
 }
 
@@ -1409,13 +1689,19 @@ main(void)
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_replaced),
         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_clock_ahead),
         cmocka_unit_test(test_cannot_be_written),
         cmocka_unit_test(test_fleet),
         cmocka_unit_test(test_empty_board),
         cmocka_unit_test(test_board_of_others),
         cmocka_unit_test(test_share),
+        cmocka_unit_test(test_forgotten_before_shared),
+        cmocka_unit_test(test_orders_are_followed_once),
+        cmocka_unit_test(test_orders_without_memory),
+        cmocka_unit_test(test_acts_forgotten),
         cmocka_unit_test(test_publish),
         cmocka_unit_test(test_saved),
+        cmocka_unit_test(test_saved_and_forgotten),
         cmocka_unit_test(test_damaged_blobs),
         cmocka_unit_test(test_trimmed_every_hour),
         cmocka_unit_test(test_audits_wait),

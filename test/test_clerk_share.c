@@ -39,9 +39,10 @@ clerk_now(const struct clerk *clerk)
 
 void
 clerk_weed(struct clerk *clerk,
-           bool (*bad)(void *arg, const struct decision *decision), void *arg)
+           bool (*bad)(void *arg, const struct decision *decision),
+           void (*change)(void *arg, struct diary_audit *entry), void *arg)
 {
-    (void)clerk, (void)bad, (void)arg; /* nothing waits */
+    (void)clerk, (void)bad, (void)change, (void)arg; /* nothing waits */
 }
 
 /* Two hosts, and the clerk of the second. */
@@ -748,6 +749,37 @@ test_forget_a_machine(void **state)
     assert_string_equal(found("user:bob"), "2B ");
 }
 
+/* What only looks like the name is as it was; acts about pairs go. */
+static void
+test_forget_a_short_name(void **state)
+{
+    struct subject ann = lab_subject("user:ann");
+    struct decision d = decision_of("1A", "user:bob", "bob", "192.0.2.7");
+    struct act act;
+
+    (void)state;
+    snprintf(d.text, sizeof(d.text), "you cannot, said Ann");
+    d.has_to = true;
+    snprintf(d.to, sizeof(d.to), "ann"); /* so that it is looked at */
+    share(d);
+    d = decision_of("2B", "user:bob", "bob", "192.0.2.7");
+    snprintf(d.text, sizeof(d.text), "you cannot, joann");
+    share(d);
+    audit("raise", "user:bob", "joann cannot");
+    audit("raise", "user:bob", "as Ann.");
+    act = act_of("AAAAAAAA", ACT_EXEMPT, "user:bob", ACT_FOR_EVER);
+    assert_int_equal(clerk_share_act(one.store, &act), MS_OK);
+    act = act_of("BBBBBBBB", ACT_EXEMPT, "user:bob", ACT_FOR_EVER);
+    assert_true(subject_make_pair(SUBJECT_USER, "ann", SUBJECT_SENDER, "x@y",
+                                  &act.subject));
+    assert_int_equal(clerk_share_act(one.store, &act), MS_OK);
+    assert_int_equal(clerk_fleet_forget(&clerk, &ann, "~K7Q2M9XD"), MS_OK);
+    assert_string_equal(found("user:bob"), "2B ");
+    assert_string_equal(audits(), "raise/user:bob/user:~K7Q2M9XD "
+                                  "raise/user:bob/joann cannot ");
+    assert_string_equal(acts_at_time(NOW_S), "AAAAAAAA ");
+}
+
 static void
 test_forget_nobody(void **state)
 {
@@ -827,13 +859,21 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_decisions),     TEST(test_newest_of_a_subject),
-        TEST(test_not_kept),      TEST(test_room),
-        TEST(test_memory),        TEST(test_acts),
-        TEST(test_other_forms),   TEST(test_audit),
-        TEST(test_top),           TEST(test_top_that_does_not_fit),
-        TEST(test_forget),        TEST(test_forget_a_machine),
-        TEST(test_forget_nobody), TEST(test_no_fleet),
+        TEST(test_decisions),
+        TEST(test_newest_of_a_subject),
+        TEST(test_not_kept),
+        TEST(test_room),
+        TEST(test_memory),
+        TEST(test_acts),
+        TEST(test_other_forms),
+        TEST(test_audit),
+        TEST(test_top),
+        TEST(test_top_that_does_not_fit),
+        TEST(test_forget),
+        TEST(test_forget_a_machine),
+        TEST(test_forget_a_short_name),
+        TEST(test_forget_nobody),
+        TEST(test_no_fleet),
         TEST(test_away),
     };
 

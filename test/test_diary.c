@@ -969,6 +969,90 @@ test_forget_machine(void **state)
     }
 }
 
+static void
+test_named(void **state)
+{
+    static const struct {
+        const char *text, *name;
+        int at; /* -1: nowhere */
+    } rows[] = {
+        {"ann", "ann", 0},
+        {"Ann", "aNN", 0},
+        {"of ann, joe", "ann", 3},
+        {"<ann>", "ann", 1},
+        {"said ann.", "ann", 5},
+        {"ann. And so", "ann", 0},
+        {"cannot", "ann", -1},
+        {"joann", "ann", -1},
+        {"anne", "ann", -1},
+        {"ann2", "ann", -1},
+        {"ann.b", "ann", -1},
+        {"b.ann", "ann", -1},
+        {"ann@example.org", "ann", -1},
+        {"example.org@ann", "ann", -1},
+        {"ann+x", "ann", -1},
+        {"ann-x", "ann", -1},
+        {"ann_x", "ann", -1},
+        {"ann\xc3\xa9", "ann", -1},
+        {"\xc3\xa9"
+         "ann",
+         "ann", -1},
+        {"cannot, ann", "ann", 8},
+        {"ann", "", -1},
+        {"", "ann", -1},
+        {"an", "ann", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        const char *at = diary_named(rows[i].text, rows[i].name);
+
+        expect(rows[i].text,
+               (at == NULL ? -1 : (int)(at - rows[i].text)) == rows[i].at);
+    }
+}
+
+/* A short name is in many words; only where it is one is it forgotten. */
+static void
+test_forget_a_short_name(void **state)
+{
+    static const struct {
+        const char *detail, *after;
+    } rows[] = {
+        {"the mode, instead of enforce", "the mode, instead of enforce"},
+        {"of E, e and eve", "of ~K7Q2M9XD, ~K7Q2M9XD and eve"},
+        {"e@example.org", "e@example.org"},
+    };
+    struct diary_forgotten gone = {0};
+    char text[1024] = "", wanted[1024] = "";
+    struct subject subject;
+    struct found found;
+    struct lab lab;
+
+    (void)state;
+    lab_begin(&lab);
+    lab_open(&lab);
+    add_subject(lab.diary, "user:joe", "joe", "joe@a", "x@y", "192.0.2.7");
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct diary_audit entry = an_audit("user:joe", rows[i].detail, NOON_S);
+
+        assert_int_equal(diary_add_audit(lab.diary, &entry), MS_OK);
+    }
+    for (size_t i = ROWS(rows); i-- > 0;)
+        (void)snprintf(wanted + strlen(wanted), sizeof(wanted) - strlen(wanted),
+                       "0 ann (uid 1000) reset user:joe: %s\n", rows[i].after);
+    assert_true(subject_make(SUBJECT_USER, "e", &subject));
+    assert_int_equal(diary_forget(lab.diary, &subject, "~K7Q2M9XD", &gone),
+                     MS_OK);
+    assert_int_equal(gone.decisions, 0);
+    assert_int_equal(gone.audits, 1);
+    diary_audits(lab.diary, 0, 10, print_audit, text);
+    assert_string_equal(text, wanted);
+    found = find(lab.diary, (struct diary_query){.limit = 1});
+    assert_string_equal(found.last.text, "<x@y> from [192.0.2.7] waits");
+    lab_end(&lab);
+}
+
 /* Names that mean something to SQL, and one that is empty. */
 static void
 test_forget_odd_names(void **state)
@@ -1272,6 +1356,104 @@ test_damaged_in_use(void **state)
     assert_int_equal(lab.n_told, 1);
     assert_int_equal(count_all(lab.diary), 1);
     lab_end(&lab);
+}
+
+/* While no other can be begun the damaged one keeps what operators have set. */
+static void
+test_damaged_on_a_full_disk(void **state)
+{
+    static const struct {
+        const char *row;
+        enum disk_fault fault;
+        int after;
+        bool starts; /* the damage is found by opening it */
+    } rows[] = {
+        {"full, in use", DISK_FULL, 0, false},
+        {"full, at the start", DISK_FULL, 0, true},
+        {"full after the tables", DISK_FULL, 12, false},
+        {"full at the last moment", DISK_FULL, 20, false},
+        {"cannot be synced", DISK_EIO_SYNC, 0, false},
+        {"cannot be written", DISK_EIO_WRITE, 3, false},
+        {"tears", DISK_TORN, 5, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct decision d = a_decision("bob@example.com", NOON_S);
+        struct act act = an_act("AAAAAAAA", ACT_EXEMPT, "ann@example.org");
+        struct lab lab;
+
+        lab_begin(&lab);
+        lab_open(&lab);
+        assert_int_equal(diary_put_act(lab.diary, &act), MS_OK);
+        lab_close(&lab);
+        run_sql(&lab,
+                rows[i].starts ? "DROP TABLE decision" : "DROP TABLE would");
+        if (!rows[i].starts)
+            lab_open(&lab);
+        faulty_disk_set(rows[i].fault, rows[i].after, -1);
+        if (rows[i].starts) {
+            expect(rows[i].row, lab_try(&lab, NULL) != MS_OK);
+        } else {
+            expect(rows[i].row, diary_add(lab.diary, &d, 1) != MS_OK);
+            expect(rows[i].row, diary_add(lab.diary, &d, 1) != MS_OK);
+        }
+        expect(rows[i].row, faulty_disk_failed());
+        faulty_disk_set(DISK_WORKS, 0, 0);
+        if (rows[i].starts)
+            lab_open(&lab);
+        expect(rows[i].row, diary_add(lab.diary, &d, 1) == MS_OK);
+        expect(rows[i].row, acts_of(lab.diary)->n == 1);
+        expect(rows[i].row, lab.n_told == 1);
+        lab_reopen(&lab);
+        expect(rows[i].row, acts_of(lab.diary)->n == 1 && lab.n_told == 1);
+        lab_end(&lab);
+    }
+}
+
+/* Who follows sees what comes after, in whatever file it is. */
+static void
+test_numbers_go_on(void **state)
+{
+    static const char *const rows[] = {"damaged", "removed",
+                                       "replaced by an older one"};
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct decision d = a_decision("bob@example.com", NOON_S);
+        struct lab lab, older;
+
+        lab_begin(&lab);
+        lab_open(&lab);
+        add_four(lab.diary);
+        if (i == 0) {
+            lab_close(&lab);
+            run_sql(&lab, "DROP TABLE would");
+            lab_open(&lab);
+        } else {
+            assert_int_equal(unlink(lab.path), 0);
+        }
+        if (i == 2) {
+            lab_begin(&older);
+            lab_open(&older);
+            add_one(older.diary, d);
+            lab_close(&older);
+            assert_int_equal(rename(older.path, lab.path), 0);
+            lab_end(&older);
+        }
+        expect(rows[i], diary_add(lab.diary, &d, 1) == MS_OK && d.seq == 5);
+        expect(rows[i], diary_wait(lab.diary, 4, 0) == 5);
+        expect(rows[i],
+               find(lab.diary, (struct diary_query){.after = 4}).n == 1);
+        lab_reopen(&lab);
+        expect(rows[i], diary_add(lab.diary, &d, 1) == MS_OK && d.seq == 6);
+        /* nor does it begin again when all of them were too old */
+        assert_int_equal(diary_trim(lab.diary, (struct wall){NOON_S}, 0),
+                         MS_OK);
+        lab_reopen(&lab);
+        expect(rows[i], diary_wait(lab.diary, 0, 0) == 6);
+        lab_end(&lab);
+    }
 }
 
 static void
@@ -1630,6 +1812,8 @@ main(void)
         cmocka_unit_test(test_blobs),
         cmocka_unit_test(test_forget_person),
         cmocka_unit_test(test_forget_machine),
+        cmocka_unit_test(test_named),
+        cmocka_unit_test(test_forget_a_short_name),
         cmocka_unit_test(test_forget_odd_names),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_in_memory),
@@ -1640,6 +1824,8 @@ main(void)
         cmocka_unit_test(test_damaged_at_start),
         cmocka_unit_test(test_damaged_pages),
         cmocka_unit_test(test_damaged_in_use),
+        cmocka_unit_test(test_damaged_on_a_full_disk),
+        cmocka_unit_test(test_numbers_go_on),
         cmocka_unit_test(test_taken_away),
         cmocka_unit_test(test_bad_disk),
         cmocka_unit_test(test_one_operation_fails),

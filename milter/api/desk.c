@@ -3,13 +3,17 @@
 
 #include "milter/api/desk.h"
 
+#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include <sodium.h>
 
+#include "milter/api/pairs.h"
 #include "milter/stamp.h"
+#include "milter/wait.h"
 #include "policy/acts.h"
 #include "policy/store/denials.h"
 #include "policy/store/redis.h"
@@ -68,25 +72,58 @@ row(void *arg, const struct store_record *record, unsigned sort,
     return has;
 }
 
+/* Forget WHAT, where it is kept in memory and in this host's store. */
+static enum ms_err
+forget_counts(struct desk *desk, const struct subject *what)
+{
+    bool found;
+    enum ms_err err = store_forget(store_redis_shadow(desk->shared), what,
+                                   desk->now(desk->arg), &found);
+
+    (void)picture_forget(desk->pictures, what);
+    top_forget(desk->top, what);
+    return err;
+}
+
+/* SUBJECT, and pairs with it that only this host may know. */
+static enum ms_err
+forget_all_counts(struct desk *desk, const struct subject *subject)
+{
+    struct pairs pairs = {.subject = subject};
+    enum ms_err err = pairs_find(&pairs, store_redis_shadow(desk->shared),
+                                 desk->now(desk->arg));
+
+    if (err == MS_OK)
+        err = forget_counts(desk, subject);
+    for (size_t i = 0; i < pairs.n && err == MS_OK; i++)
+        err = forget_counts(desk, &pairs.list[i]);
+    free(pairs.list);
+    return err;
+}
+
 /* What another host of the fleet was asked to forget. */
 static enum ms_err
 forget(void *arg, const struct subject *subject, const char *pseudonym)
 {
     struct desk *desk = arg;
     struct diary_forgotten counts = {0};
-    bool found;
+    uint64_t acts = 0;
     enum ms_err err;
 
     clerk_settle(desk->clerk); /* nothing is written down behind our back */
-    clerk_forget_waiting(desk->clerk, subject);
-    err = diary_forget(desk->diary, subject, pseudonym, &counts);
+    clerk_forget_waiting(desk->clerk, subject, pseudonym);
+    err = forget_all_counts(desk, subject);
     if (err == MS_OK)
-        err = store_forget(store_redis_shadow(desk->shared), subject,
-                           desk->now(desk->arg), &found);
+        err = clerk_acts_forget(desk->clerk, subject, &acts);
+    if (err == MS_OK)
+        err = clerk_save(desk->clerk);
+    if (err == MS_OK)
+        err = diary_forget(desk->diary, subject, pseudonym, &counts);
+    /* what went to the board between that host's forgetting and ours */
+    if (err == MS_OK)
+        err = clerk_fleet_forget(desk->clerk, subject, pseudonym);
     if (err != MS_OK)
         return err;
-    (void)picture_forget(desk->pictures, subject);
-    top_forget(desk->top, subject);
     forget_denials(desk);
     journal_say(daemon_journal(desk->daemon), LOG_NOTICE,
                 "forget: a subject was forgotten here as another host was "
@@ -226,6 +263,8 @@ desk_open(struct desk *desk)
     if (err == MS_OK)
         err = make_grants(desk);
     if (err == MS_OK)
+        err = desk_turns_create(&desk->turns);
+    if (err == MS_OK)
         err = make_clerk(desk);
     if (err != MS_OK)
         return err;
@@ -237,6 +276,79 @@ desk_open(struct desk *desk)
                                       .top = desk->top,
                                   });
     return clerk_start(desk->clerk);
+}
+
+/* ----- turns */
+
+struct desk_turns {
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t ended;
+    unsigned taken[DESK_TURNS][2]; /* by the socket, by the status port */
+};
+
+static const unsigned most_turns[DESK_TURNS][2] = {
+    [DESK_WALK] = {1, 1},
+    [DESK_SEARCH] = {UINT_MAX, 2},
+    [DESK_WAIT] = {UINT_MAX, 16},
+};
+
+enum ms_err
+desk_turns_create(struct desk_turns **out)
+{
+    struct desk_turns *turns = calloc(1, sizeof(*turns));
+
+    if (turns == NULL)
+        return MS_NOMEM;
+    (void)pthread_mutex_init(&turns->lock, NULL);
+    wait_init(&turns->ended);
+    *out = turns;
+    return MS_OK;
+}
+
+void
+desk_turns_destroy(struct desk_turns *turns)
+{
+    if (turns == NULL)
+        return;
+    (void)pthread_cond_destroy(&turns->ended);
+    (void)pthread_mutex_destroy(&turns->lock);
+    free(turns);
+}
+
+bool
+desk_take_turn(const struct desk *desk, enum desk_turn turn, bool tcp,
+               unsigned up_to_ms)
+{
+    struct desk_turns *turns = desk->turns;
+    const struct timespec until = wait_until(up_to_ms);
+    bool free_one;
+    int late = 0;
+
+    if (turns == NULL)
+        return true;
+    (void)pthread_mutex_lock(&turns->lock);
+    while (turns->taken[turn][tcp] >= most_turns[turn][tcp] && late == 0)
+        late = up_to_ms > 0
+                   ? pthread_cond_timedwait(&turns->ended, &turns->lock, &until)
+                   : -1;
+    free_one = turns->taken[turn][tcp] < most_turns[turn][tcp];
+    if (free_one)
+        turns->taken[turn][tcp]++;
+    (void)pthread_mutex_unlock(&turns->lock);
+    return free_one;
+}
+
+void
+desk_end_turn(const struct desk *desk, enum desk_turn turn, bool tcp)
+{
+    struct desk_turns *turns = desk->turns;
+
+    if (turns == NULL)
+        return;
+    (void)pthread_mutex_lock(&turns->lock);
+    turns->taken[turn][tcp]--;
+    (void)pthread_cond_broadcast(&turns->ended);
+    (void)pthread_mutex_unlock(&turns->lock);
 }
 
 /* ----- later */
@@ -303,6 +415,7 @@ void
 desk_close(struct desk *desk)
 {
     clerk_destroy(desk->clerk);
+    desk_turns_destroy(desk->turns);
     grants_destroy(desk->grants);
     alias_destroy(desk->alias);
     metrics_destroy(desk->metrics);

@@ -36,6 +36,7 @@ struct desk {
     const char *path; /* of the configuration */
     const char *host;
     int64_t started_s;
+    struct desk_turns *turns; /* NULL: as many as come */
 
     /* Read the configuration again, handing each line that the log is told to
      * LINE(TO).  MS_INVALID: the old one stays. */
@@ -50,6 +51,28 @@ struct desk {
 
 /* desk->ready(). */
 bool desk_ready(const struct desk *desk);
+
+/*
+ * What only so many readers may do at one time, so that they hold up neither
+ * the diary's writer nor the servers.  Those who come to the status port have
+ * turns of their own: whoever sits there takes none from an operator.
+ */
+enum desk_turn {
+    DESK_WALK,   /* through all records: one each */
+    DESK_SEARCH, /* in the diary: two, of the status port */
+    DESK_WAIT,   /* for decisions to come: sixteen, of the status port */
+    DESK_TURNS
+};
+
+/* Take a TURN, waiting for UP_TO_MS; TCP: of the status port.  False: others
+ * have them all.  Each is ended by desk_end_turn(). */
+bool desk_take_turn(const struct desk *desk, enum desk_turn turn, bool tcp,
+                    unsigned up_to_ms);
+void desk_end_turn(const struct desk *desk, enum desk_turn turn, bool tcp);
+
+/* The same for those who make a desk by hand.  MS_NOMEM; NULL is fine. */
+enum ms_err desk_turns_create(struct desk_turns **out);
+void desk_turns_destroy(struct desk_turns *turns);
 
 /*
  * DESK has daemon, self, shared, denials, type, path, host, started_s, reload,

@@ -6,12 +6,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "milter/api/find.h"
 #include "milter/api/handlers.h"
 #include "milter/api/json.h"
+#include "milter/api/pairs.h"
 #include "policy/limit.h"
+#include "policy/store/redis.h"
 
 static struct store *
 store_of(const struct api_call *call)
@@ -111,74 +112,6 @@ struct forgotten {
     struct diary_forgotten diary;
 };
 
-/* Pairs of which SUBJECT is a part. */
-struct pairs {
-    const struct subject *subject;
-    struct subject *list;
-    size_t n, room;
-    enum ms_err err;
-};
-
-static bool
-is_part(const struct subject *pair, const struct subject *subject)
-{
-    char text[SUBJECT_PART_MAX + 1], mine[SUBJECT_PART_MAX + 1];
-    enum subject_kind kind, my_kind;
-
-    if (!subject_part(subject, 0, &my_kind, mine))
-        return false;
-    for (size_t i = 0; subject_part(pair, i, &kind, text); i++) {
-        if (kind == my_kind && strcmp(text, mine) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool
-take_pair(void *arg, const struct store_record *record)
-{
-    struct pairs *pairs = arg;
-    size_t room = pairs->room > 0 ? 2 * pairs->room : 16;
-
-    if (!is_part(&record->subject, pairs->subject))
-        return true;
-    if (pairs->n == pairs->room) {
-        struct subject *list =
-            realloc(pairs->list, room * sizeof(struct subject));
-
-        if (list == NULL) {
-            pairs->err = MS_NOMEM;
-            return false;
-        }
-        pairs->list = list;
-        pairs->room = room;
-    }
-    pairs->list[pairs->n++] = record->subject;
-    return true;
-}
-
-/* Acts go one by one, so that the engine and the other hosts know at once. */
-static enum ms_err
-forget_acts(struct api_call *call, const struct subject *subject,
-            struct forgotten *out)
-{
-    struct desk *desk = call->desk;
-    struct acts *acts = daemon_acts_get(desk->daemon);
-    enum ms_err err = MS_OK;
-
-    for (size_t i = 0; i < acts_count(acts) && err == MS_OK; i++) {
-        const struct act *act = acts_at(acts, i);
-        bool found = false;
-
-        if (act->kind == ACT_MODE || !subject_same(&act->subject, subject))
-            continue;
-        err = clerk_unset(desk->clerk, act->id, &found, NULL);
-        out->acts += found;
-    }
-    acts_put(acts);
-    return err;
-}
-
 /* All about SUBJECT itself, wherever it is. */
 static enum ms_err
 forget_one(struct api_call *call, const struct subject *subject,
@@ -191,8 +124,6 @@ forget_one(struct api_call *call, const struct subject *subject,
 
     out->records += found;
     if (err == MS_OK)
-        err = forget_acts(call, subject, out);
-    if (err == MS_OK)
         err = diary_forget(desk->diary, subject, pseudonym, &diary);
     if (err == MS_OK)
         err = clerk_fleet_forget(desk->clerk, subject, pseudonym);
@@ -202,30 +133,46 @@ forget_one(struct api_call *call, const struct subject *subject,
     out->diary.woulds += diary.woulds;
     out->diary.acts += diary.acts;
     out->diary.audits += diary.audits;
-    out->pictures += picture_forget(desk->pictures, subject);
     top_forget(desk->top, subject);
     return err;
 }
 
-/* The same of pairs that SUBJECT is a part of. */
+/* Those that the store knows, and those that only this host does. */
 static enum ms_err
-forget_pairs(struct api_call *call, const struct subject *subject,
-             struct forgotten *out)
+find_pairs(const struct api_call *call, struct pairs *pairs)
 {
-    struct pairs pairs = {.subject = subject};
-    char id[SUBJECT_TEXT], alias[ALIAS_TEXT];
-    enum ms_err err;
+    struct store *shared = call->desk->shared;
+    enum ms_err err = pairs_find(pairs, store_of(call), call->now);
 
-    if (subject->kind == SUBJECT_PAIR)
-        return MS_OK;
-    err =
-        store_list(store_of(call), SUBJECT_PAIR, call->now, take_pair, &pairs);
+    if (err == MS_OK && shared != NULL)
+        err = pairs_find(pairs, store_redis_shadow(shared), call->now);
+    return err;
+}
+
+/* SUBJECT, and the pairs that it is a part of. */
+static enum ms_err
+forget_all(struct api_call *call, const struct subject *subject,
+           const char *alias, struct forgotten *out)
+{
+    struct desk *desk = call->desk;
+    struct pairs pairs = {.subject = subject};
+    char id[SUBJECT_TEXT], other[ALIAS_TEXT];
+    enum ms_err err = find_pairs(call, &pairs);
+
+    /* first, so that the diary has no picture of it that would stay */
+    out->pictures += picture_forget(desk->pictures, subject);
+    for (size_t i = 0; i < pairs.n; i++)
+        out->pictures += picture_forget(desk->pictures, &pairs.list[i]);
     if (err == MS_OK)
-        err = pairs.err;
+        err = clerk_acts_forget(desk->clerk, subject, &out->acts);
+    if (err == MS_OK)
+        err = clerk_save(desk->clerk);
+    if (err == MS_OK)
+        err = forget_one(call, subject, alias, out);
     for (size_t i = 0; i < pairs.n && err == MS_OK; i++) {
-        alias_of(call->desk->alias,
-                 api_key_of(subject_print(&pairs.list[i], id)), alias);
-        err = forget_one(call, &pairs.list[i], alias, out);
+        alias_of(desk->alias, api_key_of(subject_print(&pairs.list[i], id)),
+                 other);
+        err = forget_one(call, &pairs.list[i], other, out);
     }
     free(pairs.list);
     return err;
@@ -277,9 +224,7 @@ api_post_forget(struct api_call *call)
     alias_of(call->desk->alias, api_key_of(subject_print(&subject, id)), alias);
     /* so that nothing is written down behind our back */
     clerk_settle(call->desk->clerk);
-    err = forget_one(call, &subject, alias, &forgotten);
-    if (err == MS_OK)
-        err = forget_pairs(call, &subject, &forgotten);
+    err = forget_all(call, &subject, alias, &forgotten);
     audit_forget(call, &subject, alias, err == MS_OK);
     if (err != MS_OK)
         api_failed(call, err, NULL);

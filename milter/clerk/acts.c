@@ -7,6 +7,9 @@
  * beside the acts tells: who does not find its own puts there again what it
  * knows.  (One mark of all would be set by a host that comes to an empty board
  * and knows nothing.)
+ *
+ * What has ended stays for a while: the wall clock may have been ahead for a
+ * moment only.
  */
 #include <config.h>
 
@@ -24,6 +27,8 @@
 #define MARKS "marks"
 #define NAMELESS "nameless"
 
+enum { ENDED_STAYS_S = 30 * 86400 }; /* as in the diary */
+
 /* A growing list of acts. */
 struct list {
     struct act *act;
@@ -35,7 +40,9 @@ struct clerk_acts {
     const struct clerk_needs *is;
     pthread_mutex_t changing; /* guards all below; held over I/O */
     struct list list;
-    bool read; /* the diary's are in it */
+    bool read;           /* the diary's are in it */
+    struct wall handed;  /* when the last snapshot was made */
+    struct wall trimmed; /* as last told; begins as long ago */
 };
 
 static bool
@@ -85,35 +92,69 @@ by_id(const void *a, const void *b)
     return strcmp(((const struct act *)a)->id, ((const struct act *)b)->id);
 }
 
-/* Those that have ended go; the diary keeps them for a while. */
+/* Those that do not hold at AT go. */
+static void
+drop_ended(struct clerk_acts *acts, struct wall at)
+{
+    for (size_t i = acts->list.n; i-- > 0;)
+        if (!acts_holds(&acts->list.act[i], at))
+            list_remove(&acts->list, &acts->list.act[i]);
+}
+
+/* Room for one more, if need be in the place of those that have ended? */
 static bool
-drop_ended(struct clerk_acts *acts)
+make_room(struct clerk_acts *acts)
+{
+    if (acts->list.n >= ACTS_MAX)
+        drop_ended(acts, now_of(acts));
+    return acts->list.n < ACTS_MAX;
+}
+
+/* Has one ended since the last snapshot, or does it hold again? */
+static bool
+is_outdated(const struct clerk_acts *acts)
 {
     struct wall now = now_of(acts);
-    bool any = false;
 
-    for (size_t i = acts->list.n; i-- > 0;) {
-        if (acts->list.act[i].until.s <= now.s) {
-            list_remove(&acts->list, &acts->list.act[i]);
-            any = true;
-        }
+    for (size_t i = 0; i < acts->list.n; i++)
+        if (acts_holds(&acts->list.act[i], now) !=
+            acts_holds(&acts->list.act[i], acts->handed))
+            return true;
+    return false;
+}
+
+/* Bring those that hold at NOW to the front; how many they are. */
+static size_t
+sort_out(struct list *list, struct wall now)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list->n; i++) {
+        struct act act = list->act[i];
+
+        if (!acts_holds(&act, now))
+            continue;
+        list->act[i] = list->act[n];
+        list->act[n++] = act;
     }
-    return any;
+    if (n > 1)
+        qsort(list->act, n, sizeof(*list->act), by_id);
+    return n;
 }
 
 static enum ms_err
 hand_over(struct clerk_acts *acts)
 {
+    struct wall now = now_of(acts);
+    size_t n = sort_out(&acts->list, now);
     struct acts *snapshot;
-    enum ms_err err;
+    enum ms_err err = acts_create(acts->list.act, n, &snapshot);
 
-    (void)drop_ended(acts);
-    if (acts->list.n > 1)
-        qsort(acts->list.act, acts->list.n, sizeof(*acts->list.act), by_id);
-    err = acts_create(acts->list.act, acts->list.n, &snapshot);
-    if (err == MS_OK)
-        acts->is->acts(acts->is->arg, snapshot);
-    return err;
+    if (err != MS_OK)
+        return err;
+    acts->handed = now;
+    acts->is->acts(acts->is->arg, snapshot);
+    return MS_OK;
 }
 
 static bool
@@ -121,10 +162,9 @@ take_from_diary(void *arg, const struct act *act)
 {
     struct clerk_acts *acts = arg;
 
-    if (act->until.s > now_of(acts).s &&
-        list_find(&acts->list, act->id) == NULL)
+    if (list_find(&acts->list, act->id) == NULL && make_room(acts))
         (void)list_add(&acts->list, act);
-    return !acts->list.failed && acts->list.n < ACTS_MAX;
+    return !acts->list.failed;
 }
 
 static enum ms_err
@@ -179,9 +219,18 @@ clerk_acts_tick(struct clerk_acts *acts)
 
     (void)pthread_mutex_lock(&acts->changing);
     news = !acts->read && read_diary(acts) == MS_OK;
-    news = drop_ended(acts) || news;
+    news = is_outdated(acts) || news;
     if (news && hand_over(acts) != MS_OK)
         acts->read = false; /* then with the next tick */
+    (void)pthread_mutex_unlock(&acts->changing);
+}
+
+void
+clerk_acts_trim(struct clerk_acts *acts, struct wall now)
+{
+    (void)pthread_mutex_lock(&acts->changing);
+    acts->trimmed = now;
+    drop_ended(acts, (struct wall){now.s - ENDED_STAYS_S});
     (void)pthread_mutex_unlock(&acts->changing);
 }
 
@@ -259,7 +308,7 @@ add_act(struct clerk_acts *acts, const struct act *act, struct why *why)
 {
     enum ms_err err;
 
-    if (acts->list.n >= ACTS_MAX)
+    if (!make_room(acts))
         return why_set(why, MS_INVALID,
                        "there are %d acts already: take some back first",
                        ACTS_MAX);
@@ -320,6 +369,32 @@ clerk_acts_unset(struct clerk_acts *acts, const char *id, bool *found,
     return err;
 }
 
+enum ms_err
+clerk_acts_drop(struct clerk_acts *acts, const struct subject *subject,
+                uint64_t *n)
+{
+    enum ms_err err, told = MS_OK;
+    uint64_t gone = 0;
+
+    (void)pthread_mutex_lock(&acts->changing);
+    err = read_diary(acts);
+    for (size_t i = acts->list.n; i-- > 0 && err == MS_OK;) {
+        struct act *act = &acts->list.act[i];
+
+        if (act->kind == ACT_MODE || !clerk_is_about(&act->subject, subject))
+            continue;
+        err = remove_act(acts, act, NULL);
+        gone += err == MS_OK;
+    }
+    if (gone > 0)
+        told = hand_over(acts);
+    if (told != MS_OK)
+        acts->read = false; /* then with the next tick */
+    (void)pthread_mutex_unlock(&acts->changing);
+    *n += gone;
+    return err == MS_OK ? told : err;
+}
+
 /* ----- the fleet's */
 
 static bool
@@ -358,7 +433,7 @@ read_board(struct clerk_acts *acts, struct list *board, bool *marked)
     struct store *shared = acts->is->shared;
     struct mark mark = {mark_of(acts), false};
     enum ms_err err =
-        clerk_share_acts(shared, now_of(acts), take_from_board, board);
+        clerk_share_acts(shared, acts->trimmed, take_from_board, board);
 
     if (err == MS_OK && board->failed)
         err = MS_NOMEM;
@@ -374,12 +449,13 @@ static enum ms_err
 fill_board(struct clerk_acts *acts, struct list *board)
 {
     const struct board_blob mark = {mark_of(acts), (const uint8_t *)"", 0};
+    struct wall now = now_of(acts);
     enum ms_err err = MS_OK;
 
     for (size_t i = 0; i < acts->list.n && err == MS_OK; i++) {
         const struct act *act = &acts->list.act[i];
 
-        if (!act->fleet)
+        if (!act->fleet || !acts_holds(act, now))
             continue;
         err = clerk_share_act(acts->is->shared, act);
         if (err == MS_OK && list_find(board, act->id) == NULL &&
@@ -391,16 +467,18 @@ fill_board(struct clerk_acts *acts, struct list *board)
     return err;
 }
 
-/* Ours that are not on the BOARD were taken back. */
+/* Ours that hold, and are not on the BOARD, were taken back. */
 static bool
 drop_missing(struct clerk_acts *acts, const struct list *board)
 {
+    struct wall now = now_of(acts);
     bool any = false, found;
 
     for (size_t i = acts->list.n; i-- > 0;) {
         struct act *act = &acts->list.act[i];
 
-        if (!act->fleet || list_find(board, act->id) != NULL ||
+        if (!act->fleet || !acts_holds(act, now) ||
+            list_find(board, act->id) != NULL ||
             diary_remove_act(acts->is->diary, act->id, &found) != MS_OK)
             continue;
         list_remove(&acts->list, act);
@@ -416,12 +494,12 @@ take_news(struct clerk_acts *acts, const struct list *board)
     struct wall now = now_of(acts);
     bool any = false;
 
-    for (size_t i = 0; i < board->n && acts->list.n < ACTS_MAX; i++) {
+    for (size_t i = 0; i < board->n; i++) {
         struct act act = board->act[i];
 
         act.fleet = true;
-        if (act.until.s <= now.s || list_find(&acts->list, act.id) != NULL ||
-            !list_add(&acts->list, &act))
+        if (!acts_holds(&act, now) || list_find(&acts->list, act.id) != NULL ||
+            !make_room(acts) || !list_add(&acts->list, &act))
             continue;
         (void)diary_put_act(acts->is->diary, &act);
         any = true;

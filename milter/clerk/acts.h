@@ -27,10 +27,18 @@ enum ms_err clerk_acts_set(struct clerk_acts *acts, struct act *act,
 enum ms_err clerk_acts_unset(struct clerk_acts *acts, const char *id,
                              bool *found, struct why *why);
 
+/* As clerk_acts_forget(). */
+enum ms_err clerk_acts_drop(struct clerk_acts *acts,
+                            const struct subject *subject, uint64_t *n);
+
 /* Take over what the board says.  Its errors; then nothing has changed. */
 enum ms_err clerk_acts_pull(struct clerk_acts *acts);
 
-/* Some may have ended. */
+/* Some may have ended, or hold again. */
 void clerk_acts_tick(struct clerk_acts *acts);
+
+/* NOW is to be relied on: those that ended over 30 days ago go, and from the
+ * board, with the next pull, what is old there. */
+void clerk_acts_trim(struct clerk_acts *acts, struct wall now);
 
 #endif

@@ -28,6 +28,7 @@ enum {
     SHARED_WAIT = 4096, /* decisions that wait for the board */
     SHARED_SOME = 256,  /* of them in one beat */
     AUDITS_WAIT = 1000,
+    JUMP_S = 7200, /* of the wall clock: then it is not relied on */
     AFTER_FORGET_MS = 2 * CLERK_BEAT_MS /* until blobs are saved again */
 };
 
@@ -53,11 +54,14 @@ struct clerk {
     struct decision *some;   /* SOME */
     struct diary_would *woulds;
     struct clerk_queue *board; /* written, and not on the board yet */
-    pthread_mutex_t sharing;   /* held while some of these are on their way */
+    pthread_mutex_t sharing;   /* held while some of these, or an entry of the
+                                  audit trail, are on their way */
+    pthread_mutex_t saving;    /* so that the newer picture is written later */
 
     /* Of the thread, or of clerk_beat(). */
     struct clerk_share share;
     int64_t share_ms, save_ms, trim_ms; /* when it is done next */
+    int64_t ahead_s; /* the wall clock, of the other, at the last trim */
     uint64_t forgets;
 
     pthread_mutex_t lock; /* guards all below; a leaf */
@@ -304,22 +308,36 @@ clerk_audit(struct clerk *clerk, const struct diary_audit *entry)
         keep_audit(clerk, entry, written);
 }
 
-/* Write and share what waits, until something fails. */
+/* Write and share the one that waits longest; false: there is none, or it
+ * waits on. */
+static bool
+send_audit_locked(struct clerk *clerk)
+{
+    struct audit *audit = take_audit(clerk);
+
+    if (audit == NULL)
+        return false;
+    if (!audit->written)
+        audit->written = write_audit(clerk, &audit->entry) == MS_OK;
+    if (!audit->written ||
+        (clerk->is.shared != NULL &&
+         clerk_share_audit(clerk->is.shared, &audit->entry) != MS_OK)) {
+        put_back_audit(clerk, audit);
+        return false;
+    }
+    free(audit);
+    return true;
+}
+
 static void
 send_audits(struct clerk *clerk)
 {
-    struct audit *audit;
+    bool more = true;
 
-    while ((audit = take_audit(clerk)) != NULL) {
-        if (!audit->written)
-            audit->written = write_audit(clerk, &audit->entry) == MS_OK;
-        if (!audit->written ||
-            (clerk->is.shared != NULL &&
-             clerk_share_audit(clerk->is.shared, &audit->entry) != MS_OK)) {
-            put_back_audit(clerk, audit);
-            return;
-        }
-        free(audit);
+    while (more) {
+        (void)pthread_mutex_lock(&clerk->sharing);
+        more = send_audit_locked(clerk);
+        (void)pthread_mutex_unlock(&clerk->sharing);
     }
 }
 
@@ -372,11 +390,16 @@ share_decisions(struct clerk *clerk)
 
 void
 clerk_weed(struct clerk *clerk,
-           bool (*bad)(void *arg, const struct decision *decision), void *arg)
+           bool (*bad)(void *arg, const struct decision *decision),
+           void (*change)(void *arg, struct diary_audit *entry), void *arg)
 {
     (void)pthread_mutex_lock(&clerk->sharing);
     if (clerk->board != NULL)
         clerk_queue_weed(clerk->board, bad, arg);
+    (void)pthread_mutex_lock(&clerk->lock);
+    for (struct audit *audit = clerk->first; audit != NULL; audit = audit->next)
+        change(arg, &audit->entry);
+    (void)pthread_mutex_unlock(&clerk->lock);
     (void)pthread_mutex_unlock(&clerk->sharing);
 }
 
@@ -433,11 +456,11 @@ exchange(struct clerk *clerk, int64_t now_ms)
 
     if (clerk->is.shared == NULL)
         return;
-    share_decisions(clerk);
-    if (!news && !due)
-        return;
-    (void)clerk_acts_pull(clerk->acts); /* else with the next exchange */
-    (void)clerk_orders_follow(clerk->orders);
+    if (news || due) {
+        (void)clerk_acts_pull(clerk->acts); /* else with the next exchange */
+        (void)clerk_orders_follow(clerk->orders);
+    }
+    share_decisions(clerk); /* none of those that are forgotten now */
     if (due) {
         publish_top(clerk);
         clerk->share_ms = now_ms + CLERK_SHARE_MS;
@@ -446,7 +469,7 @@ exchange(struct clerk *clerk, int64_t now_ms)
 
 /* ----- blobs */
 
-static void
+static enum ms_err
 save_blob(struct clerk *clerk, const char *name, enum ms_err err, void *bytes,
           size_t len)
 {
@@ -457,24 +480,28 @@ save_blob(struct clerk *clerk, const char *name, enum ms_err err, void *bytes,
     }
     (void)pthread_mutex_unlock(&clerk->writing);
     free(bytes);
+    return err;
 }
 
-static void
-save(struct clerk *clerk)
+enum ms_err
+clerk_save(struct clerk *clerk)
 {
     void *bytes = NULL;
     size_t len = 0;
-    enum ms_err err;
+    enum ms_err err = MS_OK, other = MS_OK;
 
+    (void)pthread_mutex_lock(&clerk->saving);
     if (clerk->is.history != NULL) {
         err = history_save(clerk->is.history, &bytes, &len);
-        save_blob(clerk, history_blob, err, bytes, len);
+        err = save_blob(clerk, history_blob, err, bytes, len);
     }
     if (clerk->is.pictures != NULL) {
         bytes = NULL;
-        err = pictures_save(clerk->is.pictures, &bytes, &len);
-        save_blob(clerk, pictures_blob, err, bytes, len);
+        other = pictures_save(clerk->is.pictures, &bytes, &len);
+        other = save_blob(clerk, pictures_blob, other, bytes, len);
     }
+    (void)pthread_mutex_unlock(&clerk->saving);
+    return err == MS_OK ? other : err;
 }
 
 /* One that is damaged is told, and begun anew. */
@@ -523,7 +550,30 @@ save_in_time(struct clerk *clerk, int64_t now_ms)
     if (now_ms < clerk->save_ms)
         return;
     clerk->save_ms = now_ms + CLERK_SAVE_MS;
-    save(clerk);
+    (void)clerk_save(clerk); /* else with the next one */
+}
+
+static int64_t
+ahead_of(struct store_time now)
+{
+    return now.wall.s - now.mono.ms / 1000;
+}
+
+/* Has the wall clock left the other behind since this was asked?  Nothing is
+ * deleted by a clock that may be set right within the hour. */
+static bool
+has_jumped(struct clerk *clerk, struct store_time now)
+{
+    int64_t by_s = ahead_of(now) - clerk->ahead_s;
+
+    clerk->ahead_s += by_s;
+    if (by_s <= JUMP_S)
+        return false;
+    journal_say(clerk->is.journal, LOG_WARNING,
+                "diary: the wall clock has jumped ahead by %lld s: what is "
+                "too old by now stays for another hour",
+                (long long)by_s);
+    return true;
 }
 
 static void
@@ -534,6 +584,9 @@ trim_in_time(struct clerk *clerk, struct store_time now)
     if (now.mono.ms < clerk->trim_ms)
         return;
     clerk->trim_ms = now.mono.ms + CLERK_TRIM_MS;
+    if (has_jumped(clerk, now))
+        return;
+    clerk_acts_trim(clerk->acts, now.wall);
     (void)pthread_mutex_lock(&clerk->writing);
     err = diary_trim(clerk->is.diary, now.wall, clerk_keep_s(clerk));
     conclude_locked(clerk, err);
@@ -674,11 +727,13 @@ clerk_create(const struct clerk_needs *needs, struct clerk **out)
     clerk->is = *needs;
     (void)pthread_mutex_init(&clerk->writing, NULL);
     (void)pthread_mutex_init(&clerk->sharing, NULL);
+    (void)pthread_mutex_init(&clerk->saving, NULL);
     (void)pthread_mutex_init(&clerk->lock, NULL);
     wait_init(&clerk->wake);
     clerk->last = &clerk->first;
     atomic_init(&clerk->keeps, clerk_keep_s(clerk) > 0);
     clerk->save_ms = clerk_now(clerk).mono.ms + CLERK_SAVE_MS;
+    clerk->ahead_s = ahead_of(clerk_now(clerk));
     err = make_parts(clerk);
     if (err == MS_OK)
         err = clerk_acts_create(&clerk->is, &clerk->acts);
@@ -712,6 +767,7 @@ clerk_destroy(struct clerk *clerk)
     free(clerk->woulds);
     (void)pthread_cond_destroy(&clerk->wake);
     (void)pthread_mutex_destroy(&clerk->lock);
+    (void)pthread_mutex_destroy(&clerk->saving);
     (void)pthread_mutex_destroy(&clerk->sharing);
     (void)pthread_mutex_destroy(&clerk->writing);
     free(clerk);
@@ -733,4 +789,11 @@ enum ms_err
 clerk_unset(struct clerk *clerk, const char *id, bool *found, struct why *why)
 {
     return clerk_acts_unset(clerk->acts, id, found, why);
+}
+
+enum ms_err
+clerk_acts_forget(struct clerk *clerk, const struct subject *subject,
+                  uint64_t *n)
+{
+    return clerk_acts_drop(clerk->acts, subject, n);
 }

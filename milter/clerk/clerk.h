@@ -124,14 +124,30 @@ enum ms_err clerk_fleet_top(struct clerk *clerk, enum subject_kind kind,
 
 /* Remove what the board has about SUBJECT: decisions, also of others that
  * mention its address, acts, rows of tops; its audit entries name it by
- * PSEUDONYM from now on. */
+ * PSEUDONYM from now on.  clerk_forget_waiting() is part of it, without a fleet
+ * too. */
 enum ms_err clerk_fleet_forget(struct clerk *clerk,
                                const struct subject *subject,
                                const char *pseudonym);
 
 /* What waits in this host to be put on the board goes, if it is about SUBJECT
- * or mentions its address. */
-void clerk_forget_waiting(struct clerk *clerk, const struct subject *subject);
+ * or mentions its address; audit entries that wait name it by PSEUDONYM. */
+void clerk_forget_waiting(struct clerk *clerk, const struct subject *subject,
+                          const char *pseudonym);
+
+/* Take back all acts about SUBJECT, and about pairs with it; then the new
+ * snapshot is handed over.  *N grows by them.  Errors of diary and board: some
+ * may be left. */
+enum ms_err clerk_acts_forget(struct clerk *clerk,
+                              const struct subject *subject, uint64_t *n);
+
+/* Save history and pictures now; before diary_forget(), which sees to it that
+ * what was there before is not left on the disk.  Errors of diary_put_blob(),
+ * MS_NOMEM. */
+enum ms_err clerk_save(struct clerk *clerk);
+
+/* Is WHAT the same as SUBJECT, or a pair of which it is a part?  Pure. */
+bool clerk_is_about(const struct subject *what, const struct subject *subject);
 
 /* Have all other hosts forget SUBJECT within seconds, or when they are back
  * within a week.  Without a fleet nothing is done.  Errors of

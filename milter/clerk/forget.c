@@ -105,7 +105,7 @@ mentions(const struct forgetting *f, const struct decision *d)
         return true;
     if (f->person)
         return same(f->word, d->user) || same(f->path, d->from) ||
-               same(f->path, d->to) || strcasestr(d->text, f->name) != NULL ||
+               same(f->path, d->to) || diary_named(d->text, f->name) != NULL ||
                (colon != NULL && same(f->name, colon + 1));
     return f->client.family != 0 &&
            prefix_parse(d->client, &client, NULL) == MS_OK &&
@@ -240,9 +240,24 @@ forget_act(void *arg, const struct board_blob *blob)
     struct act act;
 
     if (clerk_blob_act(blob, &act) && act.kind != ACT_MODE &&
-        subject_same(&act.subject, f->subject))
+        clerk_is_about(&act.subject, f->subject))
         f->err = store_board_remove(f->shared, "acts", act.id);
     return f->err == MS_OK;
+}
+
+/* Does ENTRY name the subject?  Then not any more. */
+static bool
+rename_entry(const struct forgetting *f, struct diary_audit *entry)
+{
+    bool named =
+        strcmp(entry->subject, f->shown) == 0 || is_part(f, entry->subject);
+    bool told = diary_named(entry->detail, f->name) != NULL;
+
+    if (named)
+        (void)snprintf(entry->subject, sizeof(entry->subject), "%s", f->named);
+    if (told) /* who and when is what must stay */
+        (void)snprintf(entry->detail, sizeof(entry->detail), "%s", f->named);
+    return named || told;
 }
 
 static enum board_edit
@@ -251,19 +266,10 @@ rename_audit(void *arg, const struct board_blob *blob,
 {
     struct forgetting *f = arg;
     struct diary_audit entry;
-    bool named, told;
 
     clerk_blob_end(&f->instead);
-    if (!clerk_blob_audit(blob, &entry))
+    if (!clerk_blob_audit(blob, &entry) || !rename_entry(f, &entry))
         return BOARD_KEEP;
-    named = strcmp(entry.subject, f->shown) == 0 || is_part(f, entry.subject);
-    told = strcasestr(entry.detail, f->name) != NULL;
-    if (!named && !told)
-        return BOARD_KEEP;
-    if (named)
-        (void)snprintf(entry.subject, sizeof(entry.subject), "%s", f->named);
-    if (told) /* who and when is what must stay */
-        (void)snprintf(entry.detail, sizeof(entry.detail), "%s", f->named);
     f->err = clerk_blob(diary_audit_json(&entry), "", &f->instead);
     *instead = f->instead;
     return f->err == MS_OK ? BOARD_REPLACE : BOARD_KEEP;
@@ -275,16 +281,20 @@ is_bad(void *arg, const struct decision *decision)
     return mentions(arg, decision);
 }
 
-void
-clerk_forget_waiting(struct clerk *clerk, const struct subject *subject)
+static void
+change_audit(void *arg, struct diary_audit *entry)
 {
-    struct store *shared = clerk_shared(clerk);
+    (void)rename_entry(arg, entry);
+}
+
+void
+clerk_forget_waiting(struct clerk *clerk, const struct subject *subject,
+                     const char *pseudonym)
+{
     struct forgetting f;
 
-    if (shared == NULL)
-        return;
-    begin_forgetting(shared, subject, "", &f);
-    clerk_weed(clerk, is_bad, &f);
+    begin_forgetting(clerk_shared(clerk), subject, pseudonym, &f);
+    clerk_weed(clerk, is_bad, change_audit, &f);
 }
 
 enum ms_err
@@ -295,10 +305,10 @@ clerk_fleet_forget(struct clerk *clerk, const struct subject *subject,
     struct forgetting f;
     enum ms_err err;
 
+    begin_forgetting(shared, subject, pseudonym, &f);
+    clerk_weed(clerk, is_bad, change_audit, &f);
     if (shared == NULL)
         return MS_OK;
-    begin_forgetting(shared, subject, pseudonym, &f);
-    clerk_weed(clerk, is_bad, &f);
     forget_decisions(&f);
     err = f.err;
     if (err == MS_OK)

@@ -35,10 +35,12 @@ struct store *clerk_shared(const struct clerk *clerk);
 uint64_t clerk_keep_s(const struct clerk *clerk);
 struct store_time clerk_now(const struct clerk *clerk);
 
-/* What waits for the board, is written, and is BAD goes; what is on its way has
+/* What waits for the board, is written, and is BAD goes; audit entries that
+ * wait are handed to CHANGE, which must not lock; what is on its way has
  * arrived. */
 void clerk_weed(struct clerk *clerk,
                 bool (*bad)(void *arg, const struct decision *decision),
+                void (*change)(void *arg, struct diary_audit *entry),
                 void *arg);
 
 /* ----- clerk_share.c's, and clerk_top.c's */

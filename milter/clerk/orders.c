@@ -15,10 +15,10 @@
 #include "milter/api/alias.h"
 #include "milter/clerk/board.h"
 
-enum { ID_BYTES = 8, ID = 2 * ID_BYTES + 1 };
+enum { ID_BYTES = 8, ID = 2 * ID_BYTES + 1, DAY_S = 86400 };
 
 static const char board_name[] = "forgets"; /* fields, by ids of orders */
-static const char done_blob[] = "forgets";  /* ids that are done here */
+static const char done_blob[] = "forgets";  /* JSON: DONE, below */
 
 struct order {
     char id[ID];
@@ -30,9 +30,9 @@ struct order {
 struct clerk_orders {
     const struct clerk_needs *is;
     pthread_mutex_t following; /* guards all below; held over I/O */
-    bool read;
-    char (*done)[ID];
-    size_t n, room;
+    json_t *done; /* when orders were given that are done here, by ids */
+    bool read;    /* an earlier run's are in it */
+    bool changed; /* since it was written */
 };
 
 enum ms_err
@@ -43,6 +43,11 @@ clerk_orders_create(const struct clerk_needs *needs, struct clerk_orders **out)
     if (orders == NULL)
         return MS_NOMEM;
     orders->is = needs;
+    orders->done = json_object();
+    if (orders->done == NULL) {
+        free(orders);
+        return MS_NOMEM;
+    }
     (void)pthread_mutex_init(&orders->following, NULL);
     *out = orders;
     return MS_OK;
@@ -54,7 +59,7 @@ clerk_orders_destroy(struct clerk_orders *orders)
     if (orders == NULL)
         return;
     (void)pthread_mutex_destroy(&orders->following);
-    free(orders->done);
+    json_decref(orders->done);
     free(orders);
 }
 
@@ -104,54 +109,86 @@ read_order(const struct board_blob *blob, struct order *out)
 static bool
 is_done(const struct clerk_orders *orders, const char *id)
 {
-    for (size_t i = 0; i < orders->n; i++)
-        if (strcmp(orders->done[i], id) == 0)
-            return true;
-    return false;
+    return json_object_get(orders->done, id) != NULL;
 }
 
 static bool
-note_done(struct clerk_orders *orders, const char *id)
+note_done(struct clerk_orders *orders, const struct order *order)
 {
-    if (orders->n == orders->room) {
-        size_t room = orders->room > 0 ? 2 * orders->room : 64;
-        void *grown = realloc(orders->done, room * sizeof(orders->done[0]));
+    bool noted = json_object_set_new(orders->done, order->id,
+                                     json_integer(order->at_s)) == 0;
 
-        if (grown == NULL)
-            return false;
-        orders->done = grown;
-        orders->room = room;
-    }
-    memcpy(orders->done[orders->n++], id, ID);
-    return true;
+    orders->changed = orders->changed || noted;
+    return noted;
 }
 
-/* Once: what an earlier run has done. */
 static void
+note_undone(struct clerk_orders *orders, const struct order *order)
+{
+    (void)json_object_del(orders->done, order->id);
+}
+
+/* Once: what an earlier run has done.  MS_NOMEM, and the diary's errors. */
+static enum ms_err
 read_done(struct clerk_orders *orders)
 {
     void *bytes = NULL;
     size_t len = 0;
+    json_t *json;
+    json_error_t error;
+    enum ms_err err;
 
-    if (orders->read ||
-        diary_get_blob(orders->is->diary, done_blob, &bytes, &len) != MS_OK)
-        return;
-    orders->read = true;
-    for (size_t at = 0; at + ID <= len; at += ID) {
-        const char *id = (const char *)bytes + at;
-
-        if (id[ID - 1] == '\0' && strlen(id) == ID - 1)
-            (void)note_done(orders, id);
+    if (orders->read)
+        return MS_OK;
+    err = diary_get_blob(orders->is->diary, done_blob, &bytes, &len);
+    if (err != MS_OK || bytes == NULL) {
+        orders->read = err == MS_OK;
+        return err;
     }
+    json = json_loadb(bytes, len, 0, &error);
+    if (json == NULL && json_error_code(&error) == json_error_out_of_memory)
+        err = MS_NOMEM;
+    else if (json_is_object(json) &&
+             json_object_update_missing(orders->done, json) != 0)
+        err = MS_NOMEM;
+    orders->read = err == MS_OK;
+    json_decref(json);
     free(bytes);
+    return err;
 }
 
+/* What cannot be written is written with the next call. */
 static void
 write_done(struct clerk_orders *orders)
 {
-    (void)diary_put_blob(orders->is->diary, done_blob,
-                         orders->n > 0 ? (const void *)orders->done : "",
-                         orders->n * ID);
+    char *text;
+
+    if (!orders->read || !orders->changed)
+        return;
+    text = json_dumps(orders->done, JSON_COMPACT);
+    if (text != NULL && diary_put_blob(orders->is->diary, done_blob, text,
+                                       strlen(text)) == MS_OK)
+        orders->changed = false;
+    free(text);
+}
+
+/* What no order on any board can name any more goes: a board that shows
+ * nothing for once does not make an order new. */
+static void
+drop_old(struct clerk_orders *orders)
+{
+    int64_t now_s = orders->is->now(orders->is->arg).wall.s;
+    const char *id;
+    json_t *at;
+    void *next;
+
+    json_object_foreach_safe(orders->done, next, id, at)
+    {
+        if (now_s - json_integer_value(at) <= CLERK_ORDERS_KEEP_S + DAY_S)
+            continue;
+        (void)json_object_del(orders->done, id);
+        orders->changed = true;
+    }
 }
 
 /* ----- giving and following */
@@ -178,23 +215,26 @@ clerk_orders_give(struct clerk_orders *orders, const struct subject *subject,
     if (err != MS_OK)
         return err;
     (void)pthread_mutex_lock(&orders->following);
-    read_done(orders);
-    err = store_board_put(orders->is->shared, board_name, &blob,
-                          CLERK_ORDERS_KEEP_S, true);
-    if (err == MS_OK && note_done(orders, order.id))
-        write_done(orders);
+    (void)read_done(orders);
+    err = MS_NOMEM;
+    if (note_done(orders, &order))
+        err = store_board_put(orders->is->shared, board_name, &blob,
+                              CLERK_ORDERS_KEEP_S, true);
+    if (err != MS_OK)
+        note_undone(orders, &order);
+    write_done(orders);
     (void)pthread_mutex_unlock(&orders->following);
     clerk_blob_end(&blob);
     return err;
 }
 
-/* What the board has: orders to follow, and ids that still matter. */
+/* What the board has: orders to follow. */
 struct reading {
     struct clerk_orders *orders;
     struct order *list;
     size_t n, room;
-    struct clerk_orders still; /* its `done` only */
-    char old[ID];              /* an order whose time has passed; "" */
+    enum ms_err err;
+    char old[ID]; /* an order whose time has passed; "" */
 };
 
 static bool
@@ -211,13 +251,15 @@ take_order(void *arg, const struct board_blob *blob)
         return true;
     }
     if (is_done(r->orders, order.id))
-        return note_done(&r->still, order.id);
+        return true;
     if (r->n == r->room) {
         size_t room = r->room > 0 ? 2 * r->room : 8;
         struct order *list = realloc(r->list, room * sizeof(*list));
 
-        if (list == NULL)
+        if (list == NULL) {
+            r->err = MS_NOMEM;
             return false;
+        }
         r->list = list;
         r->room = room;
     }
@@ -225,24 +267,20 @@ take_order(void *arg, const struct board_blob *blob)
     return true;
 }
 
-static void
-follow(struct reading *r)
+/* Noted first: what was forgotten must not be forgotten again for want of
+ * memory. */
+static enum ms_err
+follow(struct clerk_orders *orders, const struct order *order)
 {
-    const struct clerk_needs *is = r->orders->is;
-    size_t before = r->orders->n;
+    const struct clerk_needs *is = orders->is;
+    enum ms_err err;
 
-    for (size_t i = 0; i < r->n; i++) {
-        const struct order *order = &r->list[i];
-
-        if (is->forget(is->arg, &order->subject, order->alias) == MS_OK)
-            (void)note_done(&r->still, order->id);
-    }
-    free(r->orders->done);
-    r->orders->done = r->still.done;
-    r->orders->n = r->still.n;
-    r->orders->room = r->still.room;
-    if (r->n > 0 || r->orders->n != before)
-        write_done(r->orders);
+    if (!note_done(orders, order))
+        return MS_NOMEM;
+    err = is->forget(is->arg, &order->subject, order->alias);
+    if (err != MS_OK)
+        note_undone(orders, order);
+    return err;
 }
 
 enum ms_err
@@ -254,14 +292,17 @@ clerk_orders_follow(struct clerk_orders *orders)
     if (orders->is->shared == NULL || orders->is->forget == NULL)
         return MS_OK;
     (void)pthread_mutex_lock(&orders->following);
-    read_done(orders);
-    err = orders->read ? store_board_fields(orders->is->shared, board_name,
-                                            take_order, &r)
-                       : MS_UNAVAIL;
+    err = read_done(orders);
     if (err == MS_OK)
-        follow(&r);
-    else
-        free(r.still.done);
+        err =
+            store_board_fields(orders->is->shared, board_name, take_order, &r);
+    if (err == MS_OK)
+        err = r.err;
+    for (size_t i = 0; err == MS_OK && i < r.n; i++)
+        (void)follow(orders, &r.list[i]); /* else with the next call */
+    if (err == MS_OK)
+        drop_old(orders);
+    write_done(orders);
     free(r.list);
     if (err == MS_OK && r.old[0] != '\0') /* the next one next time */
         (void)store_board_remove(orders->is->shared, board_name, r.old);

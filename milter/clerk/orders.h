@@ -25,8 +25,8 @@ enum ms_err clerk_orders_give(struct clerk_orders *orders,
                               const char *pseudonym);
 
 /* Follow those orders of others that are not done here yet; old ones go.  What
- * cannot be done is tried with the next call.  Errors of store_board_fields();
- * thread-safe. */
+ * cannot be done is tried with the next call.  Errors of store_board_fields()
+ * and the diary, MS_NOMEM: then none was followed.  Thread-safe. */
 enum ms_err clerk_orders_follow(struct clerk_orders *orders);
 
 #endif

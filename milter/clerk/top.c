@@ -223,20 +223,19 @@ struct weeding {
     enum ms_err err;
 };
 
-/* Is it in ROW, alone or in a pair? */
-static bool
-is_in(const struct top_row *row, const struct subject *subject)
+bool
+clerk_is_about(const struct subject *what, const struct subject *subject)
 {
     char part[SUBJECT_PART_MAX + 1], its[SUBJECT_PART_MAX + 1];
     enum subject_kind kind, wanted;
 
-    if (subject_same(&row->subject, subject))
+    if (subject_same(what, subject))
         return true;
-    if (row->subject.kind != SUBJECT_PAIR ||
+    if (what->kind != SUBJECT_PAIR || subject->kind == SUBJECT_PAIR ||
         !subject_part(subject, 0, &wanted, part))
         return false;
     for (size_t i = 0; i < 2; i++)
-        if (subject_part(&row->subject, i, &kind, its) && kind == wanted &&
+        if (subject_part(what, i, &kind, its) && kind == wanted &&
             strcmp(its, part) == 0)
             return true;
     return false;
@@ -256,7 +255,7 @@ weed_host(void *arg, const struct board_blob *blob)
     for (; seen < n && kept < BOARD_BLOB / ROW && read_row(&in, &w->rows[kept]);
          seen++) {
         kind = w->rows[kept].subject.kind;
-        kept += !is_in(&w->rows[kept], w->subject);
+        kept += !clerk_is_about(&w->rows[kept].subject, w->subject);
     }
     if (kept < seen)
         w->err = put_rows(w->shared, blob->field, at_s, kind, w->rows, kept);

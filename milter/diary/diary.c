@@ -93,9 +93,64 @@ attach(struct diary *diary, const char *path)
                            &diary->why);
 }
 
-/* Make the tables of an empty file. */
+/* ----- what of a damaged file goes on */
+
+struct saved {
+    struct act *act;
+    size_t n, room;
+    bool failed; /* one did not fit into memory */
+};
+
+static bool
+save_act(void *arg, const struct act *act)
+{
+    struct saved *saved = arg;
+
+    if (saved->n == saved->room) {
+        size_t room = saved->room * 2 + 16;
+        struct act *more = realloc(saved->act, room * sizeof(*more));
+
+        if (more == NULL) {
+            saved->failed = true;
+            return false;
+        }
+        saved->act = more;
+        saved->room = room;
+    }
+    saved->act[saved->n++] = *act;
+    return saved->n < ACTS_MAX;
+}
+
+/* What can be read of what operators have set.  MS_NOMEM: more could be. */
 static enum ms_err
-fill(struct diary *diary)
+save_acts(struct diary *diary, struct saved *out)
+{
+    struct why why = diary->why;
+    enum ms_err err = MS_OK;
+
+    if (diary->db != NULL)
+        err = diary_acts_inside(diary, save_act, out);
+    if (out->failed || err == MS_NOMEM)
+        return why_set(&diary->why, MS_NOMEM, "no memory for the diary's acts");
+    diary->why = why;
+    return MS_OK;
+}
+
+static enum ms_err
+put_saved(struct diary *diary, const struct saved *saved)
+{
+    enum ms_err err = MS_OK;
+
+    for (size_t i = 0; i < saved->n && err == MS_OK; i++)
+        err = diary_put_act_inside(diary, &saved->act[i]);
+    return err;
+}
+
+/* ----- a new file */
+
+/* Make the tables of an empty file, with what was SAVED. */
+static enum ms_err
+fill(struct diary *diary, const struct saved *saved)
 {
     enum ms_err err =
         sqlfile_begin(diary->db, APPLICATION, LAYOUT, &diary->why);
@@ -104,22 +159,69 @@ fill(struct diary *diary)
         err = sqlfile_told(diary->db,
                            sqlite3_exec(diary->db, schema, NULL, NULL, NULL),
                            &diary->why);
+    if (err == MS_OK)
+        err = put_saved(diary, saved);
     return err == MS_OK ? diary_do(diary, "COMMIT") : err;
 }
 
+/* Make it beside the place of the file, whole. */
 static enum ms_err
-make_file(struct diary *diary)
+make_draft(struct diary *diary, const struct saved *saved)
 {
     enum ms_err err = statedir_begin_draft(diary->dir, &diary->why);
 
     if (err == MS_OK)
         err = attach(diary, statedir_draft(diary->dir));
     if (err == MS_OK)
-        err = fill(diary);
+        err = fill(diary, saved);
     if (err == MS_OK)
         err = sqlfile_settle(diary->db, &diary->why);
     close_db(diary);
+    return err;
+}
+
+static enum ms_err
+make_file(struct diary *diary)
+{
+    const struct saved none = {0};
+    enum ms_err err = make_draft(diary, &none);
+
     return err == MS_OK ? statedir_end_draft(diary->dir, &diary->why) : err;
+}
+
+/* ----- opening it */
+
+/* The newest number that was given, also to what is gone. */
+static const char newest_of[] =
+    "SELECT max(ifnull((SELECT max(seq) FROM decision), 0),"
+    " ifnull((SELECT max(seq) FROM sqlite_sequence WHERE name = 'decision'),"
+    " 0))";
+
+/*
+ * SEQ is the newest number of the file.  One that has come into the place of
+ * another goes on with the numbers of that: who follows waits for higher ones.
+ */
+static enum ms_err
+check_numbers(struct diary *diary, int64_t seq)
+{
+    struct diary_ask ask;
+    uint64_t newest;
+    enum ms_err err;
+
+    pthread_mutex_lock(&diary->wait_lock);
+    if ((uint64_t)seq > diary->newest)
+        diary->newest = (uint64_t)seq;
+    newest = diary->newest;
+    pthread_mutex_unlock(&diary->wait_lock);
+    if ((uint64_t)seq == newest)
+        return MS_OK;
+    err = diary_do(diary, "DELETE FROM sqlite_sequence"
+                          " WHERE name = 'decision'");
+    if (err != MS_OK)
+        return err;
+    diary_ask(diary, "INSERT INTO sqlite_sequence VALUES('decision', ?)", &ask);
+    diary_number(&ask, (int64_t)newest);
+    return diary_run(&ask);
 }
 
 /* After an end that was not clean the file is looked at as a whole; until the
@@ -139,17 +241,13 @@ check(struct diary *diary)
     if (err == MS_OK && clean == 0 && !diary->checked)
         err = sqlfile_check(diary->db, &diary->why);
     if (err == MS_OK)
-        err = number_of(diary, "SELECT max(seq) FROM decision", &seq);
+        err = number_of(diary, newest_of, &seq);
     if (err == MS_OK && clean != 0)
         err = diary_do(diary, "UPDATE state SET clean = 0");
-    if (err != MS_OK)
-        return err;
-    diary->checked = true;
-    pthread_mutex_lock(&diary->wait_lock);
-    if ((uint64_t)seq > diary->newest)
-        diary->newest = (uint64_t)seq;
-    pthread_mutex_unlock(&diary->wait_lock);
-    return MS_OK;
+    if (err == MS_OK)
+        err = check_numbers(diary, seq);
+    diary->checked = diary->checked || err == MS_OK;
+    return err;
 }
 
 /* The file of the directory, a new one if there is none. */
@@ -176,58 +274,13 @@ open_file(struct diary *diary)
 static enum ms_err
 open_memory(struct diary *diary)
 {
+    const struct saved none = {0};
     enum ms_err err = attach(diary, ":memory:");
 
-    return err == MS_OK ? fill(diary) : err;
+    return err == MS_OK ? fill(diary, &none) : err;
 }
 
 /* ----- damage */
-
-struct saved {
-    struct act *act;
-    size_t n, room;
-};
-
-static bool
-save_act(void *arg, const struct act *act)
-{
-    struct saved *saved = arg;
-
-    if (saved->n == saved->room) {
-        size_t room = saved->room * 2 + 16;
-        struct act *more = realloc(saved->act, room * sizeof(*more));
-
-        if (more == NULL)
-            return false;
-        saved->act = more;
-        saved->room = room;
-    }
-    saved->act[saved->n++] = *act;
-    return saved->n < ACTS_MAX;
-}
-
-/* What can be read of what operators have set. */
-static void
-save_acts(struct diary *diary, struct saved *out)
-{
-    struct why why = diary->why;
-
-    if (diary->db != NULL)
-        (void)diary_acts_inside(diary, save_act, out);
-    diary->why = why;
-}
-
-static enum ms_err
-put_saved(struct diary *diary, const struct saved *saved)
-{
-    enum ms_err err = saved->n > 0 ? diary_do(diary, "BEGIN") : MS_OK;
-
-    for (size_t i = 0; i < saved->n && err == MS_OK; i++)
-        err = diary_put_act_inside(diary, &saved->act[i]);
-    if (err == MS_OK && saved->n > 0)
-        err = diary_do(diary, "COMMIT");
-    return err;
-}
 
 static void
 tell_aside(struct diary *diary, const char *aside, const struct saved *saved)
@@ -242,7 +295,8 @@ tell_aside(struct diary *diary, const char *aside, const struct saved *saved)
         diary->tell(diary->arg, text.text);
 }
 
-/* Put the damaged file out of the way, and begin another. */
+/* Put the damaged file out of the way, and begin another: as long as that
+ * cannot be made it stays where it is, for the acts in it. */
 static enum ms_err
 renew(struct diary *diary)
 {
@@ -250,19 +304,21 @@ renew(struct diary *diary)
     struct wall now = {diary->now_s};
     struct saved saved = {0};
     struct why why = diary->why;
-    enum ms_err err;
+    enum ms_err err = save_acts(diary, &saved);
 
-    save_acts(diary, &saved);
     close_db(diary);
     diary->checked = false;
-    err = statedir_move_aside(diary->dir, now, aside, &diary->why);
+    if (err == MS_OK)
+        err = make_draft(diary, &saved);
+    if (err == MS_OK)
+        err = statedir_move_aside(diary->dir, now, aside, &diary->why);
     if (err == MS_OK) {
         diary->why = why;
         tell_aside(diary, aside, &saved);
-        err = open_file(diary);
+        err = statedir_end_draft(diary->dir, &diary->why);
     }
     if (err == MS_OK)
-        err = put_saved(diary, &saved);
+        err = open_file(diary);
     free(saved.act);
     return err;
 }

@@ -30,8 +30,9 @@ enum {
  * Open DIR/diary.db (0600; NULL: in memory), making it if need be; *OUT is
  * ended by diary_close().  DIR is locked by the caller (its store) until then.
  * TELL(ARG) hears that a damaged file was moved aside, now or later; what could
- * be read of acts is in the new one.  MS_UNAVAIL (WHY names path and cure),
- * MS_VERSION, MS_BUSY, MS_NOMEM.
+ * be read of acts is in the new one, and while that cannot be made the old one
+ * stays.  Numbers go on when the file becomes another.  MS_UNAVAIL (WHY names
+ * path and cure), MS_VERSION, MS_BUSY, MS_NOMEM.
  *
  * All below may return MS_UNAVAIL (disk full, read-only, gone), MS_NOMEM,
  * MS_BUSY, or MS_INVALID (damaged: moved aside, a new one is begun); then
@@ -145,6 +146,11 @@ struct diary_forgotten {
 };
 enum ms_err diary_forget(struct diary *diary, const struct subject *subject,
                          const char *pseudonym, struct diary_forgotten *out);
+
+/* Where TEXT has NAME as a whole, in small letters or capitals: no letter,
+ * digit or any of . _ + - @ touches it, but for the full stop of a sentence.
+ * NULL: nowhere. */
+const char *diary_named(const char *text, const char *name);
 
 /* How often it has been forgotten from: who saves blobs about subjects saves
  * them again. */

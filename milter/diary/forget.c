@@ -8,8 +8,10 @@
 
 #include "milter/diary/diary.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "milter/diary/inside.h"
 #include "milter/line.h"
@@ -30,6 +32,93 @@ struct forgetting {
     struct diary_forgotten gone;
 };
 
+/* ----- whole names */
+
+static bool
+is_letter(char c)
+{
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+static bool
+is_of_name(char c)
+{
+    return c != '\0' && (is_letter(c) || strchr("._+-@", c) != NULL);
+}
+
+/* Does what is BEHIND a name make it longer?  A full stop does not. */
+static bool
+goes_on(const char *behind)
+{
+    return is_of_name(behind[0]) && (behind[0] != '.' || is_of_name(behind[1]));
+}
+
+const char *
+diary_named(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = text; len > 0 && *at != '\0'; at++)
+        if (strncasecmp(at, name, len) == 0 &&
+            (at == text || !is_of_name(at[-1])) && !goes_on(at + len))
+            return at;
+    return NULL;
+}
+
+/* is_named(text, name) */
+static void
+is_named(sqlite3_context *context, int n, sqlite3_value **value)
+{
+    const char *text = (const char *)sqlite3_value_text(value[0]);
+    const char *name = (const char *)sqlite3_value_text(value[1]);
+
+    (void)n;
+    sqlite3_result_int(context, text != NULL && name != NULL &&
+                                    diary_named(text, name) != NULL);
+}
+
+/* renamed(text, name, other): each NAME in TEXT is OTHER. */
+static void
+renamed(sqlite3_context *context, int n, sqlite3_value **value)
+{
+    const char *at = (const char *)sqlite3_value_text(value[0]), *found;
+    const char *name = (const char *)sqlite3_value_text(value[1]);
+    const char *other = (const char *)sqlite3_value_text(value[2]);
+    sqlite3_str *out;
+    int rc;
+
+    (void)n;
+    if (at == NULL || name == NULL || other == NULL)
+        return; /* NULL, as it is */
+    out = sqlite3_str_new(sqlite3_context_db_handle(context));
+    while ((found = diary_named(at, name)) != NULL) {
+        sqlite3_str_append(out, at, (int)(found - at));
+        sqlite3_str_appendall(out, other);
+        at = found + strlen(name);
+    }
+    sqlite3_str_appendall(out, at);
+    rc = sqlite3_str_errcode(out);
+    if (rc == SQLITE_OK)
+        sqlite3_result_text(context, sqlite3_str_value(out), -1,
+                            SQLITE_TRANSIENT);
+    else
+        sqlite3_result_error_code(context, rc);
+    sqlite3_free(sqlite3_str_finish(out));
+}
+
+static enum ms_err
+teach_names(struct diary *diary)
+{
+    const int kind = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
+    int rc = sqlite3_create_function(diary->db, "is_named", 2, kind, NULL,
+                                     is_named, NULL, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function(diary->db, "renamed", 3, kind, NULL,
+                                     renamed, NULL, NULL);
+    return sqlfile_told(diary->db, rc, &diary->why);
+}
+
 /* ----- statements, of which ?1 is SHOWN, ?2 TEXT, ?3 NAME, ?4 PATH, ?5 WORD,
  * ?6 ALIAS, ?7 NAMED */
 
@@ -49,7 +138,7 @@ static const char about_audits[] =
     " substr(subject, 1, instr(subject, ':')) || trim(replace('+' ||"
     " substr(subject, instr(subject, ':') + 1) || '+', '+' || ?3 || '+',"
     " '+' || ?6 || '+'), '+') END,"
-    " detail = replace(detail, ?3, ?6) WHERE " ABOUT;
+    " detail = renamed(detail, ?3, ?6) WHERE " ABOUT;
 
 /* A person, as login, sender or recipient of what was decided about others,
  * and in the words of a reply. */
@@ -59,16 +148,15 @@ static const char person_decisions[] =
     " \"from\" = CASE WHEN lower(\"from\") = lower(?4) THEN NULL"
     " ELSE \"from\" END,"
     " \"to\" = CASE WHEN lower(\"to\") = lower(?4) THEN NULL ELSE \"to\" END,"
-    " text = CASE WHEN instr(lower(text), lower(?3)) > 0 THEN NULL"
-    " ELSE text END,"
+    " text = CASE WHEN is_named(text, ?3) THEN NULL ELSE text END,"
     " subject = CASE WHEN " SAME_NAME " THEN NULL ELSE subject END"
     " WHERE lower(user) = lower(?5) OR lower(\"from\") = lower(?4)"
-    " OR lower(\"to\") = lower(?4) OR instr(lower(text), lower(?3)) > 0"
+    " OR lower(\"to\") = lower(?4) OR is_named(text, ?3)"
     " OR " SAME_NAME;
 static const char person_woulds[] = "DELETE FROM would WHERE " SAME_NAME;
 static const char person_audits[] =
-    "UPDATE audit SET detail = replace(detail, ?3, ?6)"
-    " WHERE instr(detail, ?3) > 0";
+    "UPDATE audit SET detail = renamed(detail, ?3, ?6)"
+    " WHERE is_named(detail, ?3)";
 
 /* A machine: is_inside() is ours. */
 static const char machine_decisions[] =
@@ -166,7 +254,9 @@ forget(struct diary *diary, void *arg)
     enum ms_err err;
 
     f->gone = (struct diary_forgotten){0};
-    err = run(diary, f, about_decisions, &f->gone.decisions);
+    err = teach_names(diary);
+    if (err == MS_OK)
+        err = run(diary, f, about_decisions, &f->gone.decisions);
     if (err == MS_OK)
         err = run(diary, f, about_woulds, &f->gone.woulds);
     if (err == MS_OK)

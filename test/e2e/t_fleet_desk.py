@@ -21,6 +21,7 @@ listener submission { port = 587  auth = require  tls = allow }
 limit user { rate = %d/1h }
 limit burst { off = yes }
 limit user_all { off = yes }
+limit box { key = user+sender  count = messages  rate = 1000/1h }
 ''' % LIMIT
 SOON = 2     # seconds, for what operators set
 WRITTEN = 5  # until a decision is on the board
@@ -154,6 +155,11 @@ def forgotten():
                     'both hosts to find %s' % ref, WRITTEN)
     one.desk.post(one.desk.subject('user:' + zoe, 'exempt'), {'fleet': True})
     place.until(lambda: two.acts(), 'the exemption on the other', SOON)
+    own = two.desk.post(two.desk.subject('user:' + zoe, 'raise'),
+                        {'limit': 'user', 'rates': '%d/1h' % LIMIT, 'until': '2h'})
+    equal(own.status, 200, 'one of its own', said=own)
+    pair = two.desk.subject('user+sender:%s+%s' % (zoe, zoe))
+    equal(two.desk.get(pair).status, 200, 'which knows a pair, too')
     done = one.desk.post(one.desk.subject('user:' + zoe, 'forget'))
     equal(done.status, 200, 'forget', said=done)
     equal(two.refs(ref=refs[0]), [], 'what the one has decided is gone from the other')
@@ -167,6 +173,12 @@ def forgotten():
     place.until(lambda: two.refs(ref=refs[1], fleet='no') == [], 'the other host to forget', TOLD)
     place.until(lambda: two.desk.get(two.desk.subject('user:' + zoe)).status == 404,
                 'it to know nothing', TOLD)
+    equal(two.desk.get(pair).status, 404, 'nor of the pair')
+    ok(own.json['act']['id'] not in two.acts(), 'its own act does not hold any more')
+    time.sleep(SOON)  # nothing that waited comes after
+    for host in one, two:
+        trail = host.desk.get('/v1/audit', fleet='yes', limit=100).json['entries']
+        ok(zoe not in str(trail), 'no trail names it', trail=trail)
     place.until(lambda: not two.send(zoe), 'a limit to be reached anew')
     again = two.refs(user=zoe, fleet='no')[0]
     two.stop()
