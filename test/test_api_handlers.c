@@ -8,9 +8,11 @@
 
 #include "milter/api/handlers.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "milter/api/find.h"
@@ -291,6 +293,7 @@ set_up(void **state)
     assert_int_equal(top_create(&desk->top), MS_OK);
     assert_int_equal(alias_create(key, &desk->alias), MS_OK);
     assert_int_equal(grants_create(&desk->grants), MS_OK);
+    assert_int_equal(desk_turns_create(&desk->turns), MS_OK);
     bench_clerk(b);
     *state = b;
     return 0;
@@ -304,6 +307,7 @@ tear_down(void **state)
 
     json_decref(b->answer);
     clerk_destroy(desk->clerk);
+    desk_turns_destroy(desk->turns);
     grants_destroy(desk->grants);
     alias_destroy(desk->alias);
     top_destroy(desk->top);
@@ -639,6 +643,31 @@ test_pseudonyms(void **state)
     assert_int_equal(size_at(b->answer, "decisions"), 1);
 }
 
+/* Those that were busy are remembered longer than what they did. */
+static void
+test_a_pseudonym_of_nobody_any_more(void **state)
+{
+    struct bench *b = *state;
+    struct subject cy = subject_of("sender:cy@example.org");
+    char alias[ALIAS_TEXT], target[64];
+    bool found;
+
+    count(b, "sender:cy@example.org", "box", (struct rate){20, 3600}, 7);
+    alias_of(b->desk.alias, "cy@example.org", alias);
+    (void)snprintf(target, sizeof(target), "/v1/subjects/sender:%s", alias);
+    assert_int_equal(
+        store_forget(daemon_store(b->desk.daemon), &cy, bench_now(b), &found),
+        MS_OK);
+    get(b, target);
+    assert_int_equal(b->status, 404);
+    assert_non_null(strstr(string_at(b->answer, "detail"), "cy@example.org"));
+    b->peer.tcp = true;
+    get(b, target);
+    assert_int_equal(b->status, 404);
+    assert_null(strstr(string_at(b->answer, "detail"), "cy@"));
+    assert_non_null(strstr(string_at(b->answer, "detail"), "pseudonym"));
+}
+
 /* ----- one subject */
 
 static void
@@ -896,6 +925,38 @@ test_standings(void **state)
     assert_true(json_is_true(at(b->answer, "complete")));
 }
 
+static bool
+not_ready(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+/* One at a time, and none any more once the daemon ends. */
+static void
+test_standings_take_turns(void **state)
+{
+    struct bench *b = *state;
+
+    fill(b, 3);
+    assert_true(desk_take_turn(&b->desk, DESK_WALK, false, 0));
+    get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(b->status, 503);
+    assert_string_equal(string_at(b->answer, "type"),
+                        "tag:mortsafe,2026:store-unavailable");
+    b->peer.tcp = true; /* whoever is there has other turns */
+    get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(size_at(b->answer, "subjects"), 3);
+    b->peer.tcp = false;
+    desk_end_turn(&b->desk, DESK_WALK, false);
+    get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(size_at(b->answer, "subjects"), 3);
+    b->desk.ready = not_ready;
+    get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(size_at(b->answer, "subjects"), 0);
+    assert_true(json_is_false(at(b->answer, "complete")));
+}
+
 /* The best of many, and of several hosts' words the highest. */
 static void
 test_pick(void **state)
@@ -1024,6 +1085,84 @@ test_a_mode_is_not_released(void **state)
     b->rights = API_ALL;
     ask(b, API_DELETE, target, "");
     assert_int_equal(b->status, 200);
+}
+
+/* What one host sets for itself, or takes back, the fleet's mode survives. */
+static void
+test_a_fleets_mode(void **state)
+{
+    struct bench *b = *state;
+    struct act act = {.id = "AAAAAAAA",
+                      .kind = ACT_MODE,
+                      .subject = {.kind = SUBJECT_KINDS},
+                      .mode = MODE_OBSERVE,
+                      .since = {NOW_S - 60},
+                      .until = {NOW_S + 7200},
+                      .fleet = true,
+                      .by = "bob (uid 1001)",
+                      .host = "mx2.example.org"};
+
+    assert_int_equal(diary_put_act(b->desk.diary, &act), MS_OK);
+    clerk_destroy(b->desk.clerk);
+    bench_clerk(b); /* which reads it */
+    ask(b, API_POST, "/v1/mode", "{\"mode\": \"enforce\"}");
+    assert_string_equal(string_at(b->answer, "mode"), "enforce");
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 2);
+    ask(b, API_POST, "/v1/mode", "{\"mode\": \"configured\"}");
+    assert_int_equal(b->status, 200);
+    assert_string_equal(string_at(b->answer, "mode"), "observe");
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 1);
+    assert_string_equal(string_at(b->answer, "acts.0.id"), "AAAAAAAA");
+    ask(b, API_POST, "/v1/mode", "{\"mode\": \"configured\"}");
+    assert_int_equal(b->status, 409);
+    assert_non_null(strstr(string_at(b->answer, "detail"), "bob (uid 1001)"));
+    get(b, "/v1/acts");
+    assert_int_equal(size_at(b->answer, "acts"), 1);
+}
+
+static const struct {
+    const char *name, *target, *subject, *detail;
+    enum api_method method;
+} denials[] = {
+    {"a name is written as policy has it",
+     "/v1/subjects/user%3AAnn%40example.org/reset", "user:ann@example.org",
+     "POST /v1/subjects/*/reset: needs reset", API_POST},
+    {"a bare one, too", "/v1/subjects/ann%40example.org/reset",
+     "user:ann@example.org", "POST /v1/subjects/*/reset: needs reset",
+     API_POST},
+    {"what names nobody stays out", "/v1/subjects/client%3Aann/reset", "(none)",
+     "POST /v1/subjects/*/reset: needs reset", API_POST},
+    {"an act is no subject", "/v1/acts/user%3Aann", "(none)",
+     "DELETE /v1/acts/*: needs reset", API_DELETE},
+};
+
+/* A refusal stands where it is found by whoever must forget a name. */
+static void
+test_denials(void **state)
+{
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ROWS(denials); i++) {
+        struct api_call call = {.desk = &b->desk,
+                                .peer = &b->peer,
+                                .now = bench_now(b),
+                                .method = denials[i].method};
+
+        assert_int_equal(api_call_target(&call, denials[i].target, NULL),
+                         MS_OK);
+        expect(denials[i].name, !api_call_may(&call, API_RESET));
+        api_call_end(&call);
+        get(b, "/v1/audit?limit=1");
+        if (strcmp(string_at(b->answer, "entries.0.subject"),
+                   denials[i].subject) != 0)
+            fail_msg("%s: %s", denials[i].name,
+                     string_at(b->answer, "entries.0.subject"));
+        expect(denials[i].name, strcmp(string_at(b->answer, "entries.0.detail"),
+                                       denials[i].detail) == 0);
+        b->now_s++;
+    }
 }
 
 /* What counts bytes is raised in bytes. */
@@ -1231,6 +1370,7 @@ test_forget(void **state)
 {
     struct bench *b = *state;
     struct subject ann = subject_of("user:ann@example.org"), pair;
+    struct act act = {.kind = ACT_EXEMPT, .until = {ACT_FOR_EVER}};
     char *told;
 
     assert_true(subject_make_pair(SUBJECT_USER, "ann@example.org",
@@ -1243,11 +1383,15 @@ test_forget(void **state)
     add_decision(b, "user:ann@example.org", "ann@example.org", "0B",
                  JOURNAL_WOULD);
     ask(b, API_POST, ANN "/exempt", "{}");
+    /* of a pair that has no counts any more */
+    assert_true(subject_make_pair(SUBJECT_USER, "ann@example.org",
+                                  SUBJECT_SENDER, "z@y.test", &act.subject));
+    assert_int_equal(clerk_set(b->desk.clerk, &act, NULL), MS_OK);
     ask(b, API_POST, ANN "/forget", "{}");
     assert_int_equal(b->status, 200);
     assert_int_equal(number_at(b->answer, "forgotten.records"), 2);
     assert_int_equal(number_at(b->answer, "forgotten.decisions"), 2);
-    assert_int_equal(number_at(b->answer, "forgotten.acts"), 1);
+    assert_int_equal(number_at(b->answer, "forgotten.acts"), 2);
     assert_int_equal(number_at(b->answer, "forgotten.pictures"), 1);
     get(b, ANN);
     assert_int_equal(b->status, 404);
@@ -1308,6 +1452,63 @@ test_decisions(void **state)
     assert_int_equal(number_at(b->answer, "rows.0.n"), 1);
 }
 
+static void *
+add_two_soon(void *arg)
+{
+    const struct timespec soon = {0, 100000000};
+    struct bench *b = arg;
+    struct decision d[2] = {{.at_s = NOW_S, .rule = "limit.box"},
+                            {.at_s = NOW_S, .rule = "limit.box"}};
+
+    d[0].action = d[1].action = VERDICT_DEFER;
+    (void)nanosleep(&soon, NULL);
+    (void)diary_add(b->desk.diary, d, 2);
+    return NULL;
+}
+
+/* What was looked through is not looked through again: whoever has waited goes
+ * on behind it. */
+static void
+test_waiting_goes_on(void **state)
+{
+    struct bench *b = *state;
+    pthread_t thread;
+
+    add_decision(b, "user:ann@example.org", "ann@example.org", "01", 0);
+    assert_int_equal(pthread_create(&thread, NULL, add_two_soon, b), 0);
+    get(b, "/v1/decisions?after=0&wait=20&rule=limit.box&limit=1");
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(number_at(b->answer, "decisions.0.seq"), 2);
+    assert_int_equal(number_at(b->answer, "last"), 2);
+}
+
+static void
+test_waiting_takes_turns(void **state)
+{
+    struct bench *b = *state;
+
+    for (int i = 0; i < 16; i++)
+        assert_true(desk_take_turn(&b->desk, DESK_WAIT, true, 0));
+    assert_true(desk_take_turn(&b->desk, DESK_SEARCH, true, 0));
+    b->peer.tcp = true;
+    get(b, "/v1/decisions?after=0&wait=1");
+    assert_int_equal(b->status, 503);
+    get(b, "/v1/decisions?after=0");
+    assert_int_equal(b->status, 200);
+    desk_end_turn(&b->desk, DESK_WAIT, true);
+    add_decision(b, "user:ann@example.org", "ann@example.org", "01", 0);
+    get(b, "/v1/decisions?after=0&wait=1");
+    assert_int_equal(b->status, 200);
+    get(b, "/v1/decisions?after=0&wait=1"); /* its turn was given back */
+    assert_int_equal(b->status, 200);
+    assert_true(desk_take_turn(&b->desk, DESK_SEARCH, true, 0));
+    get(b, "/v1/decisions");
+    assert_int_equal(b->status, 503);
+    b->peer.tcp = false;
+    get(b, "/v1/decisions?after=0&wait=1");
+    assert_int_equal(b->status, 200);
+}
+
 static void
 test_history(void **state)
 {
@@ -1366,6 +1567,7 @@ main(void)
         TEST(test_every_name_finds_itself),
         TEST(test_bare_keys),
         TEST(test_pseudonyms),
+        TEST(test_a_pseudonym_of_nobody_any_more),
         TEST(test_uses),
         TEST(test_table_rates),
         TEST(test_raised_rates),
@@ -1376,15 +1578,20 @@ main(void)
         TEST(test_figures_are_of_now),
         TEST(test_kinds_are_merged_by_share),
         TEST(test_standings),
+        TEST(test_standings_take_turns),
         TEST(test_pick),
         TEST(test_reset),
         TEST(test_acts),
         TEST(test_a_mode_is_not_released),
+        TEST(test_a_fleets_mode),
+        TEST(test_denials),
         TEST(test_bytes_are_raised),
         TEST(test_refusals),
         TEST(test_a_store_that_is_away),
         TEST(test_forget),
         TEST(test_decisions),
+        TEST(test_waiting_goes_on),
+        TEST(test_waiting_takes_turns),
         TEST(test_history),
         TEST(test_explain),
     };

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/api/find.h"
 #include "milter/api/handlers.h"
+#include "milter/api/routes.h"
 
 enum { DETAIL = 1024 };
 
@@ -382,6 +384,7 @@ title_of(const char *type)
         {"unknown-limit", "Unknown limit"},
         {"unknown-act", "Unknown act"},
         {"not-found", "Not found"},
+        {"conflict", "Not as things are"},
         {"method-not-allowed", "Method not allowed"},
         {"too-large", "Request too large"},
         {"uri-too-long", "URI too long"},
@@ -463,6 +466,33 @@ api_failed(struct api_call *call, enum ms_err err, const char *why)
                 why != NULL && *why != '\0' ? why : answers[err].words);
 }
 
+/* ----- turns */
+
+enum { TURN_MS = 1000 }; /* how long a reader waits for one that comes soon */
+
+bool
+api_call_turn(struct api_call *call, enum desk_turn turn)
+{
+    static const char *const words[] = {
+        [DESK_WALK] = "records are being looked through for somebody else",
+        [DESK_SEARCH] = "the diary is being searched for others",
+        [DESK_WAIT] = "too many wait at the status port already",
+    };
+
+    if (desk_take_turn(call->desk, turn, call->peer->tcp,
+                       turn == DESK_SEARCH ? TURN_MS : 0))
+        return true;
+    api_problem(call, 503, "store-unavailable",
+                "%s: ask again in a few seconds", words[turn]);
+    return false;
+}
+
+void
+api_call_turn_end(struct api_call *call, enum desk_turn turn)
+{
+    desk_end_turn(call->desk, turn, call->peer->tcp);
+}
+
 /* ----- rights */
 
 static const char *
@@ -479,6 +509,40 @@ right_name(enum api_right right)
         return "all";
     }
     return "all";
+}
+
+/* The subject that CALL's path names, as policy would write it, whether or not
+ * anything is known of it.  False: none. */
+static bool
+named_in_path(const struct api_call *call, struct subject *out)
+{
+    const struct config *config;
+    struct api_find find;
+
+    if (!call->v1 || call->n_segments < 2 ||
+        strcmp(call->segment[0], "subjects") != 0)
+        return false;
+    config = daemon_config_get(call->desk->daemon);
+    api_find_candidates(config, call->segment[1], &find);
+    daemon_config_put(call->desk->daemon, config);
+    if (find.n > 0)
+        *out = find.subject[find.named ? find.n - 1 : 0];
+    return find.n > 0;
+}
+
+/* Into the audit trail, with the subject where it is looked for by whoever must
+ * forget it: not in the path, in which anything may be escaped. */
+static void
+audit_denied(struct api_call *call, const char *right)
+{
+    static const char *const methods[] = {
+        [API_GET] = "GET", [API_POST] = "POST", [API_DELETE] = "DELETE"};
+    const struct api_route *route = api_route_of(call);
+    struct subject subject;
+    bool named = named_in_path(call, &subject);
+
+    api_audit(call, "denied", named ? &subject : NULL, false, "%s %s: needs %s",
+              methods[call->method], route != NULL ? route->path : "", right);
 }
 
 bool
@@ -501,7 +565,6 @@ api_call_may(struct api_call *call, enum api_right right)
                     peer_groups(call->peer, groups, sizeof(groups)), name,
                     name);
     if (grants_tell(call->desk->grants, call->now.mono))
-        api_audit(call, "denied", NULL, false, "%.200s: needs %s",
-                  call->target != NULL ? call->target : "", name);
+        audit_denied(call, name);
     return false;
 }

@@ -79,7 +79,12 @@ void api_call_end(struct api_call *call);
  * what is missing, and it stands in the audit trail. */
 bool api_call_may(struct api_call *call, enum api_right right);
 
-/* The value of query parameter NAME ("" if it has none); NULL: not given. */
+/* Take a turn at what costs much (desk.h), to be ended.  False: others have it;
+ * 503 has been answered. */
+bool api_call_turn(struct api_call *call, enum desk_turn turn);
+void api_call_turn_end(struct api_call *call, enum desk_turn turn);
+
+/* The value of query parameter NAME (""  if it has none); NULL: not given. */
 const char *api_call_query(const struct api_call *call, const char *name);
 
 /*

@@ -188,9 +188,23 @@ ask_fleet(struct asked *asked, struct api_gather *gather)
     return api_gather_fleet(gather, asked->call->desk, name, query);
 }
 
+static enum ms_err
+search(struct asked *asked, struct api_gather *gather)
+{
+    struct api_call *call = asked->call;
+    enum ms_err err;
+
+    if (!api_call_turn(call, DESK_SEARCH))
+        return MS_BUSY;
+    err = api_gather_diary(gather, call->desk, &asked->query);
+    api_call_turn_end(call, DESK_SEARCH);
+    return err;
+}
+
 /*
  * Until there is one, or as long as the caller would wait: what comes may be
- * about others.  *LAST is the newest seq, wanted or not.
+ * about others, and what was looked through is not looked through again.
+ * *LAST is the newest seq, wanted or not.
  */
 static enum ms_err
 find(struct asked *asked, struct api_gather *gather, uint64_t *last)
@@ -200,7 +214,7 @@ find(struct asked *asked, struct api_gather *gather, uint64_t *last)
     enum ms_err err;
 
     *last = diary_wait(diary, 0, 0);
-    err = api_gather_diary(gather, asked->call->desk, &asked->query);
+    err = search(asked, gather);
     while (err == MS_OK && api_gather_count(gather) == 0) {
         int64_t left_ms = (until_us - now_us()) / 1000;
         uint64_t seen = *last;
@@ -210,7 +224,9 @@ find(struct asked *asked, struct api_gather *gather, uint64_t *last)
         *last = diary_wait(diary, seen, left_ms);
         if (*last == seen)
             break; /* the time is over, or the daemon's */
-        err = api_gather_diary(gather, asked->call->desk, &asked->query);
+        if (seen > asked->query.after)
+            asked->query.after = seen;
+        err = search(asked, gather);
     }
     return err;
 }
@@ -239,6 +255,8 @@ answer(struct asked *asked, struct api_gather *gather)
     last = go_on(asked, gather, newest);
     if (err == MS_OK)
         err = ask_fleet(asked, gather);
+    if (call->problem)
+        return; /* it was nobody's turn */
     if (err != MS_OK) {
         api_failed(call, err, NULL);
         return;
@@ -258,18 +276,21 @@ api_get_decisions(struct api_call *call)
     struct api_gather *gather = NULL;
     enum ms_err err;
 
-    if (!read_asked(&asked))
+    if (!read_asked(&asked) ||
+        (asked.wait_s > 0 && !api_call_turn(call, DESK_WAIT)))
         return;
     err = api_gather_create(&gather);
-    if (err != MS_OK) {
+    if (err == MS_OK) {
+        /* who asks sees what has just happened; who follows waits for it */
+        if (asked.wait_s == 0)
+            clerk_settle(call->desk->clerk);
+        answer(&asked, gather);
+    } else {
         api_failed(call, err, NULL);
-        return;
     }
-    /* who asks sees what has just happened; who follows waits for it */
-    if (asked.wait_s == 0)
-        clerk_settle(call->desk->clerk);
-    answer(&asked, gather);
     api_gather_destroy(gather);
+    if (asked.wait_s > 0)
+        api_call_turn_end(call, DESK_WAIT);
 }
 
 /* ----- would */
@@ -300,10 +321,13 @@ api_get_would(struct api_call *call)
         !api_call_when(call, "since", &since_s) ||
         !api_call_number(call, "limit", 1000, 1, 10000, &rows.most))
         return;
-    rows.list = json_array();
     clerk_settle(call->desk->clerk);
+    if (!api_call_turn(call, DESK_SEARCH))
+        return;
+    rows.list = json_array();
     err = diary_woulds(call->desk->diary, api_call_query(call, "rule"), since_s,
                        take_would, &rows);
+    api_call_turn_end(call, DESK_SEARCH);
     if (err == MS_OK && rows.failed)
         err = MS_NOMEM;
     if (err != MS_OK) {

@@ -478,17 +478,20 @@ api_find_hides(const struct api_call *call)
 /* ----- what a call names */
 
 static void
-unknown(struct api_call *call, const char *text)
-{
-    api_problem(call, 404, "unknown-subject", "nothing is known of %.300s",
-                text);
-}
-
-static void
 no_alias(struct api_call *call)
 {
     api_problem(call, 404, "unknown-subject",
                 "no subject that is remembered has this pseudonym");
+}
+
+void
+api_find_unknown(struct api_call *call, const char *id)
+{
+    if (api_find_hides(call))
+        no_alias(call);
+    else
+        api_problem(call, 404, "unknown-subject", "nothing is known of %.300s",
+                    id);
 }
 
 /* Where nobody is known by a bare key: one kind only may be meant by POST. */
@@ -499,7 +502,7 @@ take_unknown(struct api_call *call, const char *text,
     char first[SUBJECT_TEXT], second[SUBJECT_TEXT];
 
     if (call->method == API_GET) {
-        unknown(call, text);
+        api_find_unknown(call, text);
         return false;
     }
     if (list->n > 1) {
@@ -553,8 +556,16 @@ find(struct api_call *call, const char *text, struct subject *out)
     struct api_find list;
     const struct config *config;
 
-    if (is_alias(text) && api_find_alias(call->desk, text, out))
-        return true;
+    if (is_alias(text)) {
+        bool found;
+
+        if (!api_call_turn(call, DESK_SEARCH))
+            return false;
+        found = api_find_alias(call->desk, text, out);
+        api_call_turn_end(call, DESK_SEARCH);
+        if (found)
+            return true;
+    }
     if (api_find_hides(call)) {
         if (is_alias(text))
             no_alias(call);

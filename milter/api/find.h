@@ -45,6 +45,10 @@ bool api_find_hides(const struct api_call *call);
  */
 bool api_find_alias(struct desk *desk, const char *text, struct subject *out);
 
+/* Answer that nothing is known of ID; whoever sees pseudonyms only, and has
+ * named it by one, is not told whose that is. */
+void api_find_unknown(struct api_call *call, const char *id);
+
 /* The value of query NAME, which must be an id with a kind, in *OUT if it is
  * *GIVEN.  False: it is none; answered. */
 bool api_find_query(struct api_call *call, const char *name, bool *given,

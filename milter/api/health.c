@@ -216,6 +216,8 @@ look_at_configuration(const struct api_health *h, struct row *row)
         find(row, LEVEL_OK, "%s is in force", h->desk->path);
 }
 
+/* Who has set it is told by the status beside us, in which names are hidden
+ * from those who must not see them. */
 static void
 look_at_mode(const struct api_health *h, struct row *row)
 {
@@ -227,8 +229,9 @@ look_at_mode(const struct api_health *h, struct row *row)
                 stamp_print(by->until.s, when) != NULL;
 
     if (by != NULL && mode != h->config->mode)
-        find(row, LEVEL_WARNING, "%s, by %s%s%s; the configuration says %s",
-             mode_name(mode), by->by, ends ? " until " : "", ends ? when : "",
+        find(row, LEVEL_WARNING,
+             "%s, set by hand%s%s; the configuration says %s", mode_name(mode),
+             ends ? " until " : "", ends ? when : "",
              mode_name(h->config->mode));
     else
         find(row, LEVEL_OK, "%s",

@@ -276,11 +276,18 @@ api_post_reload(struct api_call *call)
 
 /* ----- the mode */
 
-/* Remove the modes that operators have set, and that end at UNTIL or before,
- * but for KEEP. */
+/* Is OLD a mode that WISH, or what the configuration says, takes the place of?
+ * What one host sets for itself is not the fleet's. */
+static bool
+is_unset(const struct act *old, const struct act *wish)
+{
+    return old->kind == ACT_MODE && old->until.s <= wish->until.s &&
+           strcmp(old->id, wish->id) != 0 && (wish->fleet || !old->fleet);
+}
+
+/* Remove the modes that operators have set, and that WISH replaces. */
 static enum ms_err
-unset_modes(struct desk *desk, struct wall until, const char *keep,
-            struct why *why)
+unset_modes(struct desk *desk, const struct act *wish, struct why *why)
 {
     struct acts *acts = daemon_acts_get(desk->daemon);
     enum ms_err err = MS_OK;
@@ -289,12 +296,40 @@ unset_modes(struct desk *desk, struct wall until, const char *keep,
         const struct act *act = acts_at(acts, i);
         bool found;
 
-        if (act->kind == ACT_MODE && act->until.s <= until.s &&
-            strcmp(act->id, keep) != 0)
+        if (is_unset(act, wish))
             err = clerk_unset(desk->clerk, act->id, &found, why);
     }
     acts_put(acts);
     return err;
+}
+
+/*
+ * A host that is to follow its configuration while it has no mode of its own
+ * but the fleet's: only the fleet can give that up.  True: answered.
+ */
+static bool
+is_the_fleets(struct api_call *call, const struct act *wish)
+{
+    struct acts *acts = daemon_acts_get(call->desk->daemon);
+    const struct act *fleets = NULL;
+    bool own = false;
+
+    for (size_t i = 0; i < acts_count(acts) && !wish->fleet; i++) {
+        const struct act *act = acts_at(acts, i);
+
+        own = own || is_unset(act, wish);
+        if (act->kind == ACT_MODE && act->fleet &&
+            acts_holds(act, call->now.wall))
+            fleets = act;
+    }
+    if (fleets != NULL && !own)
+        api_problem(call, 409, "conflict",
+                    "%s is set for the whole fleet, by %s on %s: end it on "
+                    "all hosts with --fleet (\"fleet\": true), or set observe "
+                    "or enforce for this host alone",
+                    mode_name(fleets->mode), fleets->by, fleets->host);
+    acts_put(acts);
+    return fleets != NULL && !own;
 }
 
 /* What is asked for in the body.  False: answered. */
@@ -353,10 +388,12 @@ set_mode(struct api_call *call, struct act *act, bool configured)
     struct why why = {""};
     enum ms_err err = MS_OK;
 
+    if (configured && is_the_fleets(call, act))
+        return;
     if (!configured)
         err = clerk_set(desk->clerk, act, &why);
     if (err == MS_OK)
-        err = unset_modes(desk, act->until, act->id, &why);
+        err = unset_modes(desk, act, &why);
     api_audit(call, "mode", NULL, err == MS_OK, "%s%s%s%.200s",
               configured ? "configured" : mode_name(act->mode),
               act->fleet ? " in the fleet" : "",

@@ -339,14 +339,15 @@ look_up(struct about *about, unsigned most)
     struct api_call *call = about->call;
     enum ms_err err;
 
-    if (!api_find_subject(call, &about->subject))
+    if (!api_find_subject(call, &about->subject) ||
+        !api_call_turn(call, DESK_SEARCH))
         return false;
     err = begin(about, most);
+    api_call_turn_end(call, DESK_SEARCH);
     if (err != MS_OK)
         api_failed(call, err, NULL);
     else if (!is_known(about))
-        api_problem(call, 404, "unknown-subject", "nothing is known of %.300s",
-                    about->id);
+        api_find_unknown(call, about->id);
     else
         return true;
     end(about);

@@ -14,12 +14,14 @@
 #include "milter/api/handlers.h"
 #include "milter/api/json.h"
 #include "milter/api/pick.h"
+#include "policy/store/redis.h"
 
 enum {
     MOST = 1000,       /* on a page */
     POSITIONS = 10000, /* behind which no page begins */
     FLEET = 65536,     /* rows that hosts have told, before they are merged */
-    LOOKED = 200000    /* records, for a standing: about half a second */
+    LOOKED = 200000,   /* records, for a standing: about half a second */
+    GLANCE = 256       /* records between two looks whether we are to end */
 };
 
 enum source { FROM_TOP, FROM_FLEET, FROM_STANDING };
@@ -39,6 +41,7 @@ struct list {
     enum standing standing; /* FROM_STANDING */
     size_t at, limit;       /* position and length of the page */
     uint64_t looked;        /* FROM_STANDING: how many records */
+    bool cut;               /* ... and that there were more */
     struct api_pick *pick;
     enum ms_err err;
 };
@@ -203,13 +206,13 @@ static void
 collect_top(struct list *list, enum subject_kind kind)
 {
     struct subject *subjects = NULL;
+    const struct desk *desk = list->call->desk;
     size_t n = 0;
 
-    list->err =
-        top_list(list->call->desk->top, kind, list->sort, &subjects, &n);
+    list->err = top_list(desk->top, kind, list->sort, &subjects, &n);
     if (n > enough(list))
         n = enough(list);
-    for (size_t i = 0; i < n && list->err == MS_OK; i++)
+    for (size_t i = 0; i < n && list->err == MS_OK && desk_ready(desk); i++)
         look_again(list, &subjects[i]);
     free(subjects);
 }
@@ -226,7 +229,9 @@ take_record(void *arg, const struct store_record *record)
     struct list *list = arg;
     struct top_row row;
 
-    if (list->looked == LOOKED)
+    list->cut = list->looked == LOOKED ||
+                (list->looked % GLANCE == 0 && !desk_ready(list->call->desk));
+    if (list->cut)
         return false;
     list->looked++;
     if (record->state.standing != list->standing)
@@ -242,6 +247,20 @@ take_record(void *arg, const struct store_record *record)
     return offer(list, &row, NULL);
 }
 
+/* Where the store is shared, what this host keeps of it, in which standings are
+ * those of the fleet: nobody is to have the servers tell all they have. */
+static void
+walk(struct list *list, enum subject_kind kind)
+{
+    const struct desk *desk = list->call->desk;
+    struct store *store = desk->shared != NULL
+                              ? store_redis_shadow(desk->shared)
+                              : daemon_store(desk->daemon);
+
+    if (!list->cut)
+        list->err = store_list(store, kind, list->call->now, take_record, list);
+}
+
 static void
 collect_kind(struct list *list, enum subject_kind kind)
 {
@@ -249,8 +268,7 @@ collect_kind(struct list *list, enum subject_kind kind)
 
     switch (list->source) {
     case FROM_STANDING:
-        list->err = store_list(daemon_store(desk->daemon), kind,
-                               list->call->now, take_record, list);
+        walk(list, kind);
         return;
     case FROM_FLEET:
         list->err = clerk_fleet_top(desk->clerk, kind, take_row, list);
@@ -314,22 +332,33 @@ answer(struct list *list)
                      api_text(more && next < POSITIONS ? cursor : NULL), "from",
                      source_names[list->source], "sort",
                      top_sort_name(list->sort), "as_of",
-                     api_time(call->now.wall.s), "complete",
-                     list->looked < LOOKED));
+                     api_time(call->now.wall.s), "complete", !list->cut));
+}
+
+static void
+look(struct list *list)
+{
+    if (collect(list) == MS_OK)
+        answer(list);
+    else
+        api_failed(list->call, list->err, NULL);
 }
 
 void
 api_get_subjects(struct api_call *call)
 {
     struct list list = {.call = call};
+    bool walks;
 
     if (!read_list(call, &list))
         return;
+    walks = list.source == FROM_STANDING;
+    if (walks && !api_call_turn(call, DESK_WALK))
+        return;
     list.config = daemon_config_get(call->desk->daemon);
-    if (collect(&list) == MS_OK)
-        answer(&list);
-    else
-        api_failed(call, list.err, NULL);
+    look(&list);
     api_pick_destroy(list.pick);
     daemon_config_put(call->desk->daemon, list.config);
+    if (walks)
+        api_call_turn_end(call, DESK_WALK);
 }

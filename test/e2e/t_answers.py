@@ -414,6 +414,12 @@ def fleet():
     equal((ids[0], len(ids), answer.json['from']), ('user:ann@example.org', len(set(ids)), 'fleet'),
           'each subject once, the busiest first')
     fits('status', mx2.api.get('/v1/status'), 'the status of a fleet')
+    before = layout.servers[0].called().get('scan', 0)
+    answer = mx2.api.get('/v1/subjects?standing=normal&limit=1000')
+    fits('subjects', answer, 'a list of a standing')
+    ok('user:probe-mx2@example.org' in [r['id'] for r in answer.json['subjects']],
+       'has what this host knows', answer=answer)
+    equal(layout.servers[0].called().get('scan', 0), before, 'and the server was not asked for all')
 
     fits('reset', mx2.api.post('/v1/subjects/user:ann/reset'), 'a reset at mx2')
     place.until(lambda: mx1.send('ann', b'<ann@example.org>')[2], 'mx1 to let her pass', 3)

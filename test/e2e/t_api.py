@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import re
+import select
 import shutil
 import signal
 import socket
@@ -176,6 +177,8 @@ def rights():
     entries = api.get('/v1/audit', limit=1000).json['entries']
     denied = [e for e in entries if e['act'] == 'denied' and 'uid %d' % STRANGER in e['by']]
     ok(denied and not denied[0]['ok'], 'and stands in the audit trail', entries=entries[:3])
+    ok(('user:ann@example.org', 'POST /v1/subjects/*/exempt: needs release') in
+       [(e['subject'], e['detail']) for e in denied], 'with its subject apart', denied=denied)
     done = {(e['act'], e['by']) for e in entries if e['ok']}
     ok(('mode', 'root (uid 0)') in done and ('reset', 'uid %d' % STRANGER) in done,
        'as does what was done', done=done)
@@ -509,6 +512,26 @@ def slow_loris():
     ok(not waiting.is_alive(), 'who waits is sent away at the end')
 
 
+def waits_by_tcp():
+    """Of the status port's readers sixteen may wait, and an operator always"""
+    safe, api, port = with_port()
+    held = {}
+    for _ in range(17):
+        c = port.connection()
+        c.request('GET', '/v1/decisions?after=0&wait=20')
+        held[c.sock] = c
+    answered = select.select(list(held), [], [], 10)[0]
+    equal([held[s].getresponse().status for s in answered], [503], 'one of seventeen is put off')
+    problem(port.get('/v1/decisions?after=0&wait=1'), 503, 'store-unavailable',
+            'as is whoever comes then', 'ask again')
+    equal((port.get('/v1/decisions').status, port.get('/healthz').status), (200, 200),
+          'who does not wait is answered')
+    equal(api.get('/v1/decisions?after=0&wait=1').status, 200, 'and so is who waits at the socket')
+    for c in held.values():
+        c.close()
+    safe.end()
+
+
 def stopping():
     """It ends within seconds, whoever is connected"""
     safe, api, port = with_port(FIVE)
@@ -545,8 +568,8 @@ def modes():
     status = api.get('/v1/status').json
     equal((status['mode'], status['configured_mode'], status['mode_act']['id']),
           ('observe', 'enforce', got.json['act']['id']), 'the status, too')
-    ok(any(h['name'] == 'mode' and h['state'] == 'warning' for h in status['health']),
-       'and warns')
+    ok(any(h['name'] == 'mode' and h['state'] == 'warning' and 'root' not in h['text']
+           for h in status['health']), 'and warns, without a name', health=status['health'])
     safe.reload('is in force')
     equal(send(safe, 2), 2, 'after a reload, too')
     safe.stop()
@@ -707,7 +730,7 @@ def beside_mail():
 
 
 tap.run(first_answers, rights, crowding, sockets, by_which_name, bad_requests, hostile_names,
-        slow_readers, slow_loris, stopping, modes, mode_ends, silence, reloading,
+        slow_readers, slow_loris, waits_by_tcp, stopping, modes, mode_ends, silence, reloading,
         no_diary, beside_mail)
 place.leave()
 tap.finish()
