@@ -271,6 +271,24 @@ limit_subject(const struct limit *limit, const struct scene *scene,
 
 /* ----- rates */
 
+/* RAISED takes the place of rates over the same span; the others stay. */
+static void
+raise_rates(struct rates *rates, const struct rates *raised)
+{
+    for (size_t i = 0; i < raised->n; i++) {
+        bool any = false;
+
+        for (size_t j = 0; j < rates->n; j++) {
+            if (rates->rate[j].span_s != raised->rate[i].span_s)
+                continue;
+            rates->rate[j] = raised->rate[i];
+            any = true;
+        }
+        if (!any)
+            (void)rates_add(rates, raised->rate[i], NULL);
+    }
+}
+
 enum limit_source
 limit_rates(const struct limit *limit, const struct scene *scene,
             const struct subject *subject, struct rates *out)
@@ -279,18 +297,19 @@ limit_rates(const struct limit *limit, const struct scene *scene,
         limit->count == METRIC_BYTES ? RATE_BYTES : RATE_EVENTS;
     const struct act *act =
         acts_raises(scene->acts, limit, subject, scene->now);
+    enum limit_source source = LIMIT_TABLE;
     const char *text = NULL;
     struct part part;
 
-    if (act != NULL) {
-        *out = act->rates;
-        return LIMIT_RAISED;
-    }
     if (limit->rates_table != NULL && make_part(&limit->key[0], scene, &part))
         text = look_up(limit->rates_table, scene, &part);
     /* checked when the table was read, so that this cannot fail */
-    if (text != NULL && rates_parse(text, unit, out, NULL) == MS_OK)
-        return LIMIT_TABLE;
-    *out = limit->rates;
-    return LIMIT_OWN;
+    if (text == NULL || rates_parse(text, unit, out, NULL) != MS_OK) {
+        *out = limit->rates;
+        source = LIMIT_OWN;
+    }
+    if (act == NULL)
+        return source;
+    raise_rates(out, &act->rates);
+    return LIMIT_RAISED;
 }

@@ -63,7 +63,8 @@ enum limit_source {
     LIMIT_RAISED /* an operator's act */
 };
 
-/* LIMIT's rates for SCENE, where it counts SUBJECT.  Pure. */
+/* LIMIT's rates for SCENE, where it counts SUBJECT: a raised one in the place
+ * of that over the same span.  Pure. */
 enum limit_source limit_rates(const struct limit *limit,
                               const struct scene *scene,
                               const struct subject *subject, struct rates *out);
