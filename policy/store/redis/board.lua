@@ -98,12 +98,18 @@ end
 
 if deed == 'swap' then -- old for new, in its place; '': nothing
     local score, old, new = unpack(ARGV, 2)
-    if call('ZREM', key, old) == 0 then
-        return 0
-    elseif new ~= '' then
-        call('ZADD', key, score, new)
+    local added = 0
+    if old == new then
+        return 1
+    elseif new ~= '' then -- first, or an only one would take the key along
+        added = call('ZADD', key, score, new)
     end
-    return 1
+    if call('ZREM', key, old) == 1 then
+        return 1
+    elseif added == 1 then
+        call('ZREM', key, new)
+    end
+    return 0
 end
 
 if deed == 'drop' then
