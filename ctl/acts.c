@@ -172,18 +172,44 @@ exempt_list(const struct call *call)
     return CTL_OK;
 }
 
-/* Is ACT the one called WORD, or an exemption of the key WORD? */
+/* Is ACT the one called WORD, or about the key WORD? */
 static bool
 act_is(const json_t *act, const char *word)
 {
     const char *subject = field_text(act, "subject");
     const char *key = strchr(subject, ':');
 
-    if (strcmp(field_text(act, "id"), word) == 0)
-        return true;
-    return strcmp(field_text(act, "kind"), "exempt") == 0 && *subject != '\0' &&
-           (strcmp(subject, word) == 0 ||
-            (key != NULL && strcmp(key + 1, word) == 0));
+    return strcmp(field_text(act, "id"), word) == 0 ||
+           strcmp(subject, word) == 0 ||
+           (key != NULL && strcmp(key + 1, word) == 0);
+}
+
+static size_t
+count_acts(const json_t *acts, const char *word)
+{
+    const json_t *act;
+    size_t i, n = 0;
+
+    json_array_foreach(acts, i, act)
+    {
+        n += act_is(act, word);
+    }
+    return n;
+}
+
+/* WORD as the daemon writes it, if that is another way: "Ann" is
+ * "user:ann@example.org".  *ANSWER holds it; the caller's to end. */
+static const char *
+canonical(const struct call *call, const char *word, json_t **answer)
+{
+    struct why why;
+    struct url url;
+
+    url_subject(&url, NULL, word, NULL);
+    return client_ask(call->client, CLIENT_GET, &url, NULL, answer, &why) ==
+                   CTL_OK
+               ? field_text(*answer, "id")
+               : word;
 }
 
 /* The id of the act that WORD means among ACTS; "" if there is none or more
@@ -192,9 +218,12 @@ static const char *
 find_act(const struct call *call, const json_t *acts, const char *word)
 {
     const char *id = "";
+    json_t *known = NULL;
     const json_t *act;
     size_t i, n = 0;
 
+    if (count_acts(acts, word) == 0)
+        word = canonical(call, word, &known);
     json_array_foreach(acts, i, act)
     {
         if (act_is(act, word)) {
@@ -202,16 +231,16 @@ find_act(const struct call *call, const json_t *acts, const char *word)
             n++;
         }
     }
-    if (n == 1)
-        return id;
     if (n == 0)
-        out_complain(call->out, "no act or exemption is called %s", word);
-    else
+        out_complain(call->out, "nothing is set for %s, and no act has that id",
+                     word);
+    else if (n > 1)
         out_complain(call->out,
-                     "%s has %zu exemptions: name one by its id "
+                     "%zu things are set for %s: name one by its id "
                      "(`mortsafectl exempt list`)",
-                     word, n);
-    return "";
+                     n, word);
+    json_decref(known);
+    return n == 1 ? id : "";
 }
 
 static int
@@ -294,7 +323,10 @@ cmd_audit(const struct call *call)
     url_start(&url, "/v1/audit");
     url_query(&url, "since", call_option(call, "since"));
     url_query_number(&url, "limit", n);
+    url_query(&url, "fleet", call_given(call, "host") ? "no" : "yes");
     code = call_get(call, &url, &answer);
+    if (code == EX_UNAVAILABLE && !call_given(call, "host"))
+        out_complain(call->out, "with --host, what was done on this host");
     if (code != CTL_OK)
         return code;
     out_table(call->out, audit_columns, field_at(answer, "entries"));

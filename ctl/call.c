@@ -425,6 +425,21 @@ ask(const struct call *call, enum client_method method, const struct url *url,
 }
 
 int
+call_patience(const struct call *call, unsigned n)
+{
+    json_t *answer = NULL;
+    struct url url;
+    int code;
+
+    url_start(&url, "/v1/ping");
+    code = call_get(call, &url, &answer);
+    json_decref(answer);
+    if (code == CTL_OK)
+        client_patience(call->client, n);
+    return code;
+}
+
+int
 call_get(const struct call *call, const struct url *url, json_t **out)
 {
     return ask(call, CLIENT_GET, url, NULL, out);

@@ -79,6 +79,10 @@ int call_post(const struct call *call, const struct url *url, json_t *body,
               json_t **out);
 int call_delete(const struct call *call, const struct url *url, json_t **out);
 
+/* What is asked next may take N seconds longer than usual; CTL_OK, or the exit
+ * code if the daemon does not even answer a ping. */
+int call_patience(const struct call *call, unsigned n);
+
 /*
  * Ask "QUESTION [y/N]" on the terminal, unless --yes was given.  CTL_OK: yes;
  * CTL_NO: no; EX_USAGE: there is no terminal to ask on, having said so.

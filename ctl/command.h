@@ -60,7 +60,7 @@ struct command_word {
     const char *choices;
 };
 
-enum { COMMAND_OPTIONS = 12, COMMAND_WORDS = 5 }; /* one for the end */
+enum { COMMAND_OPTIONS = 14, COMMAND_WORDS = 5 }; /* one for the end */
 
 struct command {
     const char *name;

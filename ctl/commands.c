@@ -143,7 +143,8 @@ const struct command commands[] = {
      .synopsis = "[-f] [--user USER] [--client CLIENT] [--rule RULE] "
                  "[--since TIME] [-n N]",
      .brief = "the last decisions against somebody",
-     .help = "Prints the last decisions that were not to accept, oldest "
+     .help = "Prints the last decisions of this host that were not to accept, "
+             "oldest "
              "first, those of observe mode included. With -f, waits for more; "
              "a restart of the daemon does not end it.",
      .options = {{"follow", 'f', false, NULL, WORD_NONE, NULL,
@@ -164,9 +165,10 @@ const struct command commands[] = {
      .group = GROUP_ANSWERS,
      .synopsis = "[--rule RULE] [--since TIME] [--csv]",
      .brief = "whom observe mode would have stopped",
-     .help = "Prints, by rule, which subjects would have been stopped if the "
-             "mode were enforce, how often, and when last. Read it before "
-             "`mode enforce`, and before port 25 is closed to a network.",
+     .help =
+         "Prints, by rule, which subjects this host would have stopped if the "
+         "mode were enforce, how often, and when last. Read it before "
+         "`mode enforce`, and before port 25 is closed to a network.",
      .options = {OPT_RULE,
                  OPT_SINCE("only what is newer: a date, a time, a span (7d)"),
                  {"csv", 0, false, NULL, WORD_NONE, NULL,
@@ -176,25 +178,28 @@ const struct command commands[] = {
      .run = cmd_would},
     {.name = "explain",
      .group = GROUP_ANSWERS,
-     .synopsis = "--client ADDRESS [--port N] [--user USER] [--from SENDER] "
-                 "[--to RECIPIENT] [--tls] [--helo NAME] [--size BYTES] "
-                 "[-x FILE]",
+     .synopsis = "--client ADDRESS [--port N | --listener NAME] [--user USER] "
+                 "[--from SENDER] [--to RECIPIENT] [--tls | --no-tls] "
+                 "[--helo NAME] [--size BYTES] [-x FILE]",
      .brief = "what would be answered, and which rules say so",
      .help = "Prints each rule that a message would pass, where it is "
              "written, what is counted, and the answer. Nothing is counted "
              "by asking. Exits with 1 if the message would be refused. With "
-             "-x, no daemon is asked, and nothing is known of counts.",
+             "-x, no daemon is asked, and all counts are taken as empty.",
      .options = {{"client", 0, false, "ADDRESS", WORD_CLIENT, NULL,
                   "the address that connects"},
                  {"port", 0, false, "N", WORD_NUMBER, NULL,
                   "the port it connects to (587 with --user, else 25)"},
+                 {"listener", 0, false, "NAME", WORD_TEXT, NULL,
+                  "the listener it connects to, by its name"},
                  {"user", 0, false, "USER", WORD_KEY, NULL, "the login"},
                  {"from", 0, false, "SENDER", WORD_ADDRESS, NULL,
                   "the envelope sender; \"\" is the empty one"},
                  {"to", 0, true, "RECIPIENT", WORD_ADDRESS, NULL,
                   "a recipient; may be given more than once"},
                  {"tls", 0, false, NULL, WORD_NONE, NULL,
-                  "the connection is encrypted"},
+                  "the connection is encrypted, as it is with --user"},
+                 {"no-tls", 0, false, NULL, WORD_NONE, NULL, "it is not"},
                  {"helo", 0, false, "NAME", WORD_TEXT, NULL,
                   "the name it says HELO with"},
                  {"size", 0, false, "BYTES", WORD_NUMBER, NULL,
@@ -245,7 +250,8 @@ const struct command commands[] = {
      .synopsis = "KEY LIMIT RATES --until TIME [--note TEXT] [--host]",
      .brief = "other rates for a subject, for some time",
      .help = "Gives a subject other rates than the limit's own, such as "
-             "2000/1d, until the time given. A newer one replaces the older.",
+             "2000/1d, until the time given. Rates over another span stay. "
+             "A newer one replaces the older.",
      .options = {OPT_UNTIL, OPT_NOTE, OPT_HOST, END_OPTIONS},
      .words = {NEEDED("KEY", WORD_KEY), NEEDED("LIMIT", WORD_LIMIT),
                NEEDED("RATES", WORD_RATES), END_WORDS},
@@ -256,8 +262,9 @@ const struct command commands[] = {
                  "del ID|KEY\n"
                  "list",
      .brief = "whom limits do not hold",
-     .help = "Exempts a subject from one limit or from all, ends that, or "
-             "lists what operators have set. Relay and port rules hold for "
+     .help = "Exempts a subject from one limit or from all, takes an "
+             "exemption or a raised limit back, or lists what operators "
+             "have set. Relay and port rules hold for "
              "everybody.",
      .options = {OPT_UNTIL, OPT_NOTE, OPT_HOST, END_OPTIONS},
      .words = {{"add|del|list", true, false, WORD_CHOICE, "add|del|list"},
@@ -267,11 +274,12 @@ const struct command commands[] = {
      .run = cmd_exempt},
     {.name = "audit",
      .group = GROUP_ACTS,
-     .synopsis = "[--since TIME] [-n N]",
+     .synopsis = "[--since TIME] [-n N] [--host]",
      .brief = "what operators have done, who and when",
-     .help = "Prints the audit trail, newest first.",
+     .help = "Prints the audit trail, newest first, of all hosts that share "
+             "the store.",
      .options = {OPT_SINCE("only what is newer: a date, a time, or a span"),
-                 OPT_NUMBER("so many (100)"), END_OPTIONS},
+                 OPT_NUMBER("so many (100)"), OPT_HOST, END_OPTIONS},
      .words = {END_WORDS},
      .run = cmd_audit},
 

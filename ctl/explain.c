@@ -136,7 +136,8 @@ set_number(const struct call *call, json_t *body, const char *name,
 static int
 read_question(const struct call *call, json_t *body)
 {
-    static const char *const texts[] = {"client", "user", "from", "helo"};
+    static const char *const texts[] = {"client", "user", "from", "helo",
+                                        "listener"};
     json_t *to = json_array();
     const char *one;
     int code;
@@ -148,12 +149,13 @@ read_question(const struct call *call, json_t *body)
     if (json_array_size(to) > 0)
         (void)json_object_set(body, "to", to);
     json_decref(to);
-    if (call_given(call, "tls"))
-        field_set_flag(body, "tls", true);
+    if (call_given(call, "tls") || call_given(call, "no-tls"))
+        field_set_flag(body, "tls", call_given(call, "tls"));
     code = set_number(call, body, "port", UINT16_MAX);
     if (code == CTL_OK)
         code = set_number(call, body, "size", INT64_MAX);
-    if (code == CTL_OK && !call_given(call, "port"))
+    if (code == CTL_OK && !call_given(call, "port") &&
+        !call_given(call, "listener"))
         (void)json_object_set_new(
             body, "port", json_integer(call_given(call, "user") ? 587 : 25));
     return code;
@@ -178,6 +180,11 @@ cmd_explain(const struct call *call)
 
     if (!call_given(call, "client"))
         code = call_usage(call, "explain needs --client");
+    if (code == CTL_OK && call_given(call, "tls") && call_given(call, "no-tls"))
+        code = call_usage(call, "--tls and --no-tls exclude each other");
+    if (code == CTL_OK && call_given(call, "port") &&
+        call_given(call, "listener"))
+        code = call_usage(call, "--port and --listener exclude each other");
     if (code == CTL_OK)
         code = read_question(call, body);
     if (code == CTL_OK)

@@ -90,11 +90,17 @@ read_client(const char *text, struct question *q)
 
 /* Who does not say a sender writes as himself; without a login, as nobody. */
 static void
-read_sender(const json_t *asked, struct question *q)
+read_sender(const json_t *asked, const struct config *config,
+            struct question *q)
 {
-    const char *from =
-        field_text(asked, field_is(asked, "from") ? "from" : "user");
+    char login[ADDRESS_TEXT] = "";
+    const char *from = field_text(asked, "from");
     bool bracketed = *from == '<';
+
+    if (!field_is(asked, "from") && *field_text(asked, "user") != '\0' &&
+        address_login(field_text(asked, "user"), config->users_fold,
+                      config->users_default_domain, login))
+        from = login;
 
     (void)snprintf(q->sender, sizeof(q->sender), "%s%.*s%s",
                    bracketed ? "" : "<", ADDRESS_MAX, from,
@@ -102,8 +108,50 @@ read_sender(const json_t *asked, struct question *q)
     q->asked.facts.sender = q->sender;
 }
 
+/* The listener that is asked for, by its name or port. */
+static bool
+read_listener(const json_t *asked, const struct config *config,
+              struct question *q)
+{
+    struct facts *facts = &q->asked.facts;
+    const char *name = field_text(asked, "listener");
+
+    (void)snprintf(q->port, sizeof(q->port), "%" PRId64,
+                   field_int(asked, "port"));
+    facts->daemon_port = q->port;
+    for (size_t i = 0; *name != '\0' && i < config->n_listeners; i++) {
+        const struct listener *listener = config->listeners[i];
+
+        if (strcmp(listener->name, name) != 0)
+            continue;
+        if (listener->n_names > 0)
+            facts->daemon_name = listener->names[0];
+        (void)snprintf(q->port, sizeof(q->port), "%u",
+                       listener->n_ports > 0 ? listener->ports[0] : 0);
+        return true;
+    }
+    return *name == '\0';
+}
+
+/* All counts are taken as empty: only what never fits is over. */
+static enum ms_err
+look(void *arg, const struct charge_item *items, size_t n,
+     struct charge_answers *out)
+{
+    (void)arg;
+    memset(out, 0, sizeof(*out));
+    out->n = n;
+    for (size_t i = 0; i < n; i++) {
+        out->item[i].used = items[i].n;
+        out->item[i].over = items[i].n > items[i].limit;
+        out->item[i].room_ms = out->item[i].over ? UINT64_MAX : 0;
+    }
+    return MS_OK;
+}
+
 static void
-read_question(const json_t *asked, struct question *q)
+read_question(const json_t *asked, const struct config *config,
+              struct question *q)
 {
     struct facts *facts = &q->asked.facts;
     const json_t *to = field_at(asked, "to"), *one;
@@ -111,13 +159,11 @@ read_question(const json_t *asked, struct question *q)
 
     facts->now = (struct wall){when_now()};
     facts->client = &q->client.sa;
-    (void)snprintf(q->port, sizeof(q->port), "%" PRId64,
-                   field_int(asked, "port"));
-    facts->daemon_port = q->port;
-    facts->tls = field_true(asked, "tls");
     facts->login = field_text(asked, "user");
     facts->login_type = *facts->login != '\0' ? "PLAIN" : "";
-    read_sender(asked, q);
+    facts->tls = field_is(asked, "tls") ? field_true(asked, "tls")
+                                        : *facts->login != '\0';
+    read_sender(asked, config, q);
     facts->size = (uint64_t)field_int(asked, "size");
     json_array_foreach(to, i, one)
     {
@@ -125,6 +171,7 @@ read_question(const json_t *asked, struct question *q)
             q->recipients[q->asked.n_recipients++] = json_string_value(one);
     }
     q->asked.recipients = q->recipients;
+    q->asked.look = look;
 }
 
 /* ----- the answer, in the API's shape */
@@ -247,8 +294,14 @@ explain_file(const struct out *out, const char *path, const json_t *asked,
     code = load(out, path, &config);
     if (code != CTL_OK)
         return code;
-    read_question(asked, &q);
     q.asked.config = config;
+    if (!read_listener(asked, config, &q)) {
+        out_complain(out, "%s has no listener %s", path,
+                     field_text(asked, "listener"));
+        config_destroy(config);
+        return EX_DATAERR;
+    }
+    read_question(asked, config, &q);
     verdict_continue(&verdict);
     steps.list = json_array();
     if (policy_explain(&q.asked, add_step, &steps, &verdict, &stage) != MS_OK) {

@@ -43,6 +43,12 @@ field_true(const json_t *row, const char *path)
     return json_is_true(field_at(row, path));
 }
 
+const char *
+field_unit(const json_t *row)
+{
+    return strcmp(field_text(row, "metric"), "bytes") == 0 ? "K" : "";
+}
+
 bool
 field_is(const json_t *row, const char *path)
 {

@@ -19,6 +19,10 @@ int64_t field_int(const json_t *row, const char *path);
 double field_real(const json_t *row, const char *path);
 bool field_true(const json_t *row, const char *path);
 
+/* Behind a count of ROW, which has a `metric`: "K" of bytes, which are counted
+ * in KiB; else "". */
+const char *field_unit(const json_t *row);
+
 /* Is it there, and not null? */
 bool field_is(const json_t *row, const char *path);
 

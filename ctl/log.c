@@ -67,8 +67,8 @@ put_decision(FILE *line, const json_t *row)
     put_sent(line, row, "from");
     put_sent(line, row, "to");
     if (field_is(row, "rate"))
-        (void)fprintf(line, " used=%" PRId64 " of %s", field_int(row, "used"),
-                      field_text(row, "rate.text"));
+        (void)fprintf(line, " used=%" PRId64 "%s of %s", field_int(row, "used"),
+                      field_unit(row), field_text(row, "rate.text"));
     put_word(line, row, "id");
     put_word(line, row, "ref");
 }

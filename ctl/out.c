@@ -131,7 +131,12 @@ put_tsv_text(FILE *to, const char *text)
             (void)fputs("\\\\", to);
         else if ((unsigned char)*text < ' ' || *text == 0x7F)
             (void)fprintf(to, "\\x%02X", (unsigned char)*text);
-        else
+        else if ((unsigned char)text[0] == 0xC2 &&
+                 (unsigned char)text[1] >= 0x80 &&
+                 (unsigned char)text[1] < 0xA0) { /* U+0080 to U+009F */
+            (void)fprintf(to, "\\xC2\\x%02X", (unsigned char)text[1]);
+            text++;
+        } else
             (void)fputc(*text, to);
     }
 }

@@ -122,9 +122,10 @@ cmd_export(const struct call *call)
 {
     json_t *answer = NULL;
     struct url url;
-    int code;
+    int code = call_patience(call, 60);
 
-    client_patience(call->client, 60);
+    if (code != CTL_OK)
+        return code;
     url_subject(&url, NULL, call_word(call, 0), "export");
     code = call_get(call, &url, &answer);
     if (code != CTL_OK)
@@ -150,9 +151,10 @@ cmd_forget(const struct call *call)
                             "decisions and exemptions?",
                             key);
 
+    if (code == CTL_OK)
+        code = call_patience(call, 60);
     if (code != CTL_OK)
         return code;
-    client_patience(call->client, 60);
     url_subject(&url, NULL, key, "forget");
     code = call_post(call, &url, NULL, &answer);
     if (code != CTL_OK)

@@ -186,9 +186,10 @@ cmd_reload(const struct call *call)
     json_t *answer = NULL;
     struct url url;
     bool ok;
-    int code;
+    int code = call_patience(call, 60); /* large tables */
 
-    client_patience(call->client, 60); /* large tables */
+    if (code != CTL_OK)
+        return code;
     url_start(&url, "/v1/reload");
     code = call_post(call, &url, NULL, &answer);
     if (code != CTL_OK)
@@ -281,10 +282,12 @@ tell_concerned(const struct call *call)
         (void)json_array_append(first, json_array_get(rows, i));
     if (n == 0) {
         out_line(call->out, OUT_PLAIN, 0,
-                 "In the last 7 days nobody would have been stopped.");
+                 "In the last 7 days nobody would have been stopped on this "
+                 "host.");
     } else {
         out_line(call->out, OUT_PLAIN, 0,
-                 "Who would have been stopped in the last 7 days:");
+                 "Who would have been stopped in the last 7 days on this "
+                 "host:");
         out_table(call->out, concerned_columns, first);
     }
     if (n > CONCERNED)

@@ -185,8 +185,8 @@ write_used(FILE *cell, const struct out *out, const json_t *row)
 {
     (void)out;
     if (field_is(row, "rate"))
-        (void)fprintf(cell, "%" PRId64 " of %s", field_int(row, "used"),
-                      field_text(row, "rate.text"));
+        (void)fprintf(cell, "%" PRId64 "%s of %s", field_int(row, "used"),
+                      field_unit(row), field_text(row, "rate.text"));
     else
         (void)fputc('-', cell);
 }

@@ -231,8 +231,10 @@ print_now(const struct out *out, const json_t *subject, const json_t *row)
 
     if (limit == NULL || field_int(row, "rate.span_s") == 0)
         return;
-    out_line(out, OUT_PLAIN, 0, "Now %" PRId64 " of %" PRId64 " are used%s%s.",
-             field_int(limit, "used"), field_int(limit, "rate.n"),
+    out_line(out, OUT_PLAIN, 0,
+             "Now %" PRId64 "%s of %" PRId64 "%s are used%s%s.",
+             field_int(limit, "used"), field_unit(limit),
+             field_int(limit, "rate.n"), field_unit(limit),
              field_int(limit, "room_s") == 0 ? ", so there is room"
                                              : "; there is room in ",
              field_int(limit, "room_s") == 0
@@ -340,14 +342,17 @@ advise_rule(const struct out *out, const json_t *row)
     char *user = shell_quote(field_text(row, "user"));
     char *from = shell_quote(field_text(row, "from"));
     char *to = shell_quote(field_text(row, "to"));
+    char *listener = shell_quote(field_text(row, "listener"));
     char *line = NULL;
 
     out_line(out, OUT_PLAIN, 0,
              "This is no count that could be reset: it is about who may send "
              "through this server, and how.");
     if (client != NULL && user != NULL && from != NULL && to != NULL &&
-        *field_text(row, "client") != '\0' &&
-        asprintf(&line, "mortsafectl explain --client %s%s%s%s%s%s%s", client,
+        listener != NULL && *field_text(row, "client") != '\0' &&
+        asprintf(&line, "mortsafectl explain --client %s%s%s%s%s%s%s%s%s",
+                 client, field_is(row, "listener") ? " --listener " : "",
+                 field_is(row, "listener") ? listener : "",
                  *field_text(row, "user") != '\0' ? " --user " : "",
                  *field_text(row, "user") != '\0' ? user : "",
                  field_is(row, "from") ? " --from " : "",
@@ -361,6 +366,7 @@ advise_rule(const struct out *out, const json_t *row)
     free(user);
     free(from);
     free(to);
+    free(listener);
 }
 
 static void
