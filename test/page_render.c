@@ -4,7 +4,6 @@
  * without a daemon:
  *
  *   page_render policy       what Content-Security-Policy must say
- *   page_render time FILE    milliseconds of a processor that the page takes
  *   page_render FILE         the page: of a subject if FILE has "subject", of
  *                            a problem if it has "problem", else the status
  */
@@ -15,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <jansson.h>
 
@@ -55,29 +53,9 @@ render(const json_t *all, size_t *len)
         len);
 }
 
-/* The mean of many, in ms. */
-static double
-took(const json_t *all)
-{
-    enum { TIMES = 50 };
-    struct timespec from, to;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-    for (int i = 0; i < TIMES; i++) {
-        size_t len;
-
-        free(render(all, &len));
-    }
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-    return ((double)(to.tv_sec - from.tv_sec) * 1e3 +
-            (double)(to.tv_nsec - from.tv_nsec) / 1e6) /
-           TIMES;
-}
-
 int
 main(int argc, char **argv)
 {
-    bool timed = argc == 3 && strcmp(argv[1], "time") == 0;
     json_error_t error;
     json_t *all;
     size_t len = 0;
@@ -87,19 +65,17 @@ main(int argc, char **argv)
         puts(page_policy());
         return 0;
     }
-    if (argc != 2 && !timed)
+    if (argc != 2)
         return 64;
-    all = json_load_file(argv[argc - 1], 0, &error);
+    all = json_load_file(argv[1], 0, &error);
     if (all == NULL) {
-        fprintf(stderr, "%s:%d: %s\n", argv[argc - 1], error.line, error.text);
+        fprintf(stderr, "%s:%d: %s\n", argv[1], error.line, error.text);
         return 65;
     }
-    text = timed ? NULL : render(all, &len);
-    if (timed)
-        printf("%.2f\n", took(all));
-    else if (text != NULL)
+    text = render(all, &len);
+    if (text != NULL)
         fwrite(text, 1, len, stdout);
     free(text);
     json_decref(all);
-    return timed || len > 0 ? 0 : 70;
+    return len > 0 ? 0 : 70;
 }

@@ -32,9 +32,9 @@ def left_in_maildrop(world):
 
 
 def submitted(world, sender, n):
-    """N messages of SENDER in the queue."""
-    place.until(lambda: len([m for m in world.server.queue() if m.sender == sender]) >= n,
-                '%d messages of %s' % (n, sender))
+    """N messages of SENDER in the queue, none of them on its way there."""
+    place.until(lambda: len([m for m in world.server.queue() if m.sender == sender]) >= n and
+                not left_in_maildrop(world), '%d messages of %s' % (n, sender))
     return [m for m in world.server.queue() if m.sender == sender]
 
 
