@@ -59,8 +59,8 @@ struct service {
     struct detach detach;
     char *socket; /* as written; SPEC points into it */
     struct socket_spec spec;
-    int lock;       /* of the socket */
-    bool listening; /* and libmilter will not remove a local socket */
+    int lock;               /* of the socket */
+    _Atomic bool listening; /* and libmilter will not remove a local socket */
     struct reload reload;
     struct journal *journal;
     struct self *self;
@@ -78,7 +78,7 @@ struct service {
     struct api_sockets sockets;
     struct notify notify;
     pthread_t keeper, signaller, looker;
-    bool has_keeper, has_signaller, has_looker;
+    _Atomic bool has_keeper, has_signaller, has_looker;
     _Atomic bool serving;  /* libmilter has begun */
     _Atomic bool stopping; /* libmilter is to end */
     _Atomic bool leaving;  /* somebody cleans up */
