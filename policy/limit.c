@@ -271,9 +271,8 @@ limit_subject(const struct limit *limit, const struct scene *scene,
 
 /* ----- rates */
 
-/* RAISED takes the place of rates over the same span; the others stay. */
-static void
-raise_rates(struct rates *rates, const struct rates *raised)
+void
+limit_raise(struct rates *rates, const struct rates *raised)
 {
     for (size_t i = 0; i < raised->n; i++) {
         bool any = false;
@@ -310,6 +309,6 @@ limit_rates(const struct limit *limit, const struct scene *scene,
     }
     if (act == NULL)
         return source;
-    raise_rates(out, &act->rates);
+    limit_raise(out, &act->rates);
     return LIMIT_RAISED;
 }

@@ -63,6 +63,9 @@ enum limit_source {
     LIMIT_RAISED /* an operator's act */
 };
 
+/* RAISED takes the place of RATES over the same spans; the others stay. */
+void limit_raise(struct rates *rates, const struct rates *raised);
+
 /* LIMIT's rates for SCENE, where it counts SUBJECT: a raised one in the place
  * of that over the same span.  Pure. */
 enum limit_source limit_rates(const struct limit *limit,

@@ -733,7 +733,9 @@ test_raised_rates(void **state)
     assert_string_equal(string_at(use, "by"), "raised");
     assert_string_equal(string_at(use, "raised.rates"), "2000/1d");
     assert_int_equal(number_at(use, "room_s"), 0);
-    assert_null(use_at(b->answer, "user", 3600));
+    /* the other span stays as it is */
+    use = use_at(b->answer, "user", 3600);
+    assert_string_equal(string_at(use, "by"), "configuration");
     assert_int_equal(size_at(b->answer, "acts"), 1);
     /* once it is over, all is as it was */
     b->now_s += 8 * 86400;

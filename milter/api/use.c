@@ -273,19 +273,22 @@ add_limit(struct uses *uses, const struct limit *limit,
 
     api_use_rates(of, limit, &rates, &table);
     if (raised != NULL)
-        rates = raised->rates;
+        limit_raise(&rates, &raised->rates);
     for (size_t i = 0; i < rates.n; i++) {
         struct api_use use = {.limit = limit,
                               .rate = rates.rate[i],
                               .by =
                                   table ? API_USE_TABLE : API_USE_CONFIGURATION,
-                              .raised = raised};
+                              .raised = NULL};
 
         use.window = window_of(of->record, limit, use.rate.span_s);
-        if (raised != NULL)
+        if (raised != NULL && has_span(&raised->rates, use.rate.span_s)) {
             use.by = API_USE_RAISED;
-        else if (tenants && limit->rates_table != NULL && use.window != NULL)
+            use.raised = raised;
+        } else if (tenants && limit->rates_table != NULL &&
+                   use.window != NULL) {
             use.rate.n = use.window->limit;
+        }
         if (would || use.window != NULL)
             add(uses, use);
     }

@@ -152,8 +152,8 @@ def answers():
     fits('export', p.api.get(ann + '/export'), 'an export')
     told = p.api.get(ann).json
     equal(len([a for a in told['acts'] if a['holds']]), 2, 'both acts hold')
-    equal([u['by'] for u in told['limits'] if u['limit'] == 'user'], ['raised'],
-          'the raised rate is told')
+    equal([u['by'] for u in told['limits'] if u['limit'] == 'user'], ['configuration', 'raised'],
+          'the raised rate is told, and the other')
     acts = p.api.get('/v1/acts').json['acts']
     for act in acts:
         fits('act_removed', p.api.delete('/v1/acts/' + act['id']), 'DELETE of a ' + act['kind'])
