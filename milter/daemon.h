@@ -20,6 +20,7 @@
 struct acts;
 struct clerk;
 struct daemon;
+struct detect;
 struct history;
 struct metrics;
 struct pictures;
@@ -83,6 +84,7 @@ struct daemon_ears {
     struct history *history;
     struct pictures *pictures;
     struct top *top;
+    struct detect *detect;
 };
 void daemon_set_ears(struct daemon *daemon, const struct daemon_ears *ears);
 const struct daemon_ears *daemon_ears(const struct daemon *daemon);

@@ -1,7 +1,7 @@
 # How we are asked and how we answer: the daemon.  All but main.c is a library,
 # so that the unit programs can link it to a libmilter of their own.
 noinst_LTLIBRARIES += %reldir%/libdaemon.la
-%canon_reldir%_libdaemon_la_LIBADD = $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS)
+%canon_reldir%_libdaemon_la_LIBADD = $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(CURL_LIBS)
 %canon_reldir%_libdaemon_la_SOURCES = \
 	%reldir%/api/acts.c \
 	%reldir%/api/alias.c %reldir%/api/alias.h \
@@ -60,14 +60,19 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/crowd.c %reldir%/crowd.h \
 	%reldir%/daemon.c %reldir%/daemon.h \
 	%reldir%/detach.c %reldir%/detach.h \
+	%reldir%/detect/detect.c %reldir%/detect/detect.h \
+	%reldir%/detect/hashes.c %reldir%/detect/hashes.h \
 	%reldir%/diary/acts.c \
 	%reldir%/diary/ask.c \
+	%reldir%/diary/change.c %reldir%/diary/change.h \
 	%reldir%/diary/decision.c %reldir%/diary/decision.h \
 	%reldir%/diary/diary.c %reldir%/diary/diary.h \
 	%reldir%/diary/find.c \
 	%reldir%/diary/forget.c \
+	%reldir%/diary/held.c %reldir%/diary/held.h \
 	%reldir%/diary/inside.h \
 	%reldir%/diary/json.c \
+	%reldir%/diary/passed.c %reldir%/diary/passed.h \
 	%reldir%/identity.c %reldir%/identity.h \
 	%reldir%/journal.c %reldir%/journal.h \
 	%reldir%/line.c %reldir%/line.h \
@@ -75,6 +80,7 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/move_line.c %reldir%/move_line.h \
 	%reldir%/move_run.c %reldir%/move_run.h \
 	%reldir%/negotiate.c %reldir%/negotiate.h \
+	%reldir%/notice/notice.c %reldir%/notice/notice.h \
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/now.c %reldir%/now.h \
 	%reldir%/open_store.c %reldir%/open_store.h \

@@ -82,6 +82,9 @@ struct charge_answer {
     uint64_t used;          /* count with this attempt */
     uint64_t room_ms;       /* until N would fit; UINT64_MAX: never */
     enum standing standing; /* of the item's subject */
+    uint32_t first_s;       /* when that was first seen, by the wall clock; 0:
+                               it was not */
+    uint32_t throttle;      /* recipients per hour, if it is throttled */
     struct receipt receipt; /* n = 0 unless added */
 };
 

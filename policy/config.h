@@ -33,7 +33,8 @@ enum network_class {
     CLASS_OFFICE,
     CLASS_SERVER,
     CLASS_GATEWAY,
-    CLASS_LIST
+    CLASS_LIST,
+    CLASS_UNSET
 };
 enum metric {
     METRIC_CONNECTIONS,
@@ -46,6 +47,8 @@ enum metric {
 };
 enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_HOLD };
 enum limit_scope { SCOPE_FLEET, SCOPE_HOST };
+enum zombie_action { ZOMBIE_REJECT, ZOMBIE_DEFER, ZOMBIE_HOLD };
+enum zombie_throttle { ZOMBIE_THROTTLE_DEFER, ZOMBIE_THROTTLE_HOLD };
 enum store_type { STORE_EMBEDDED, STORE_MEMORY, STORE_REDIS };
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -115,6 +118,13 @@ struct limit_key {
                            SUBJECT_CLIENT (/32, /64) */
 };
 
+/* Limits for newcomers: rates until this age. */
+struct warmup {
+    struct rate rate;
+    uint64_t for_s;
+};
+enum { LIMIT_WARMUPS = 4 };
+
 struct limit {
     char *name;
     size_t index; /* in config->limits */
@@ -130,13 +140,46 @@ struct limit {
     enum limit_action action;
     enum mode mode;
     enum limit_scope scope;
-    enum charge_fallback fallback; /* `on_store_error`, or the store's */
-    unsigned warn_percent;         /* 0: no warning */
-    uint64_t on;                   /* bits of listeners */
-    uint8_t *in;      /* [0]: no network, [1 + i]: network i; a set of
-                         enum session_kind for which the limit holds */
-    bool in_loopback; /* `in =` names the network loopback */
-    uint64_t id;      /* of name, key, metric and scope */
+    enum charge_fallback fallback;       /* `on_store_error`, or the store's */
+    unsigned warn_percent;               /* 0: no warning */
+    struct warmup warmup[LIMIT_WARMUPS]; /* youngest first */
+    size_t n_warmups;
+    struct table *since; /* subject to the date since when it is known; NULL:
+                            none */
+    uint64_t on;         /* bits of listeners */
+    uint8_t *in;         /* [0]: no network, [1 + i]: network i; a set of
+                            enum session_kind for which the limit holds */
+    bool in_loopback;    /* `in =` names the network loopback */
+    uint64_t id;         /* of name, key, metric and scope */
+    struct origin origin;
+};
+
+/* Who of a zombie's people is told, as bits. */
+enum zombie_notify { NOTIFY_OWNER = 1, NOTIFY_POSTMASTER = 2 };
+
+enum { ZOMBIE_LIFTS = 8 };
+
+struct zombie {
+    char *name;
+    size_t index; /* in config->zombies */
+    struct limit_key key[2];
+    size_t n_keys;
+    uint64_t on;
+    uint8_t *in;
+    bool in_loopback;
+    enum zombie_action action; /* `quarantine =`; of a user reject, else
+                                  defer */
+    enum zombie_throttle throttle;
+    enum network_class class; /* UNSET: of the exemption, table, network */
+    unsigned watch, throttle_at, quarantine_at; /* decibels */
+    uint64_t learn_s, probation_s;
+    uint64_t lift_s[ZOMBIE_LIFTS]; /* of the first, second ... quarantine; the
+                                      last goes for all that follow; 0: never */
+    size_t n_lifts;                /* 0: never */
+    bool self_release;
+    unsigned notify; /* bits of enum zombie_notify */
+    enum mode mode;  /* OBSERVE unless written */
+    uint64_t id;     /* of name and key */
     struct origin origin;
 };
 
@@ -154,9 +197,12 @@ struct exempt {
     char *name;
     char **values[EXEMPT_KEYS]; /* canonical; not for EXEMPT_CLIENT */
     size_t n_values[EXEMPT_KEYS];
-    struct nettree *clients; /* of EXEMPT_CLIENT */
-    bool skip_all;           /* skip = limits */
-    uint8_t *skip;           /* a byte a limit */
+    struct nettree *clients;  /* of EXEMPT_CLIENT */
+    bool skip_all;            /* skip = limits */
+    uint8_t *skip;            /* a byte a limit */
+    bool skip_zombies;        /* skip = zombies */
+    uint8_t *skip_zombie;     /* a byte a zombie rule: skip = zombie.NAME */
+    enum network_class class; /* what they are, for the detector; UNSET */
     bool has_until;
     struct wall until;
     char *note;
@@ -209,6 +255,40 @@ struct config {
     struct limit *postmaster; /* the limit that passes; not in `limits`;
                                  NULL if it is off */
     bool counts_bytes;        /* some limit counts bytes */
+
+    struct zombie **zombies;
+    size_t n_zombies;
+    struct {
+        char **headers;   /* names, in which an upstream filter tells */
+        size_t n_headers; /* 0: no header is asked of the MTA for it */
+        char **spam; /* values (or their beginnings, up to a blank, comma or
+                        semicolon), without case, that say spam; 0: those
+                        known of X-Spam-Flag, X-Spam-Status, X-Spam,
+                        X-Rspamd-Action; else Yes and True */
+        size_t n_spam;
+        struct nettree *from; /* clients whose own copies are believed; NULL:
+                                 nobody's */
+        bool aborted_is_spam;
+    } verdict;
+    struct {
+        char *from; /* "Example Mail <postmaster@example.org>"; NULL: no letters
+                       are sent */
+        char **languages; /* the first is the default */
+        size_t n_languages;
+        char *smtp;             /* "inet:10027@127.0.0.1" */
+        struct rates at_most;   /* letters to one subject; one rate */
+        char *postmaster;       /* whom the operator's letters go to; NULL: the
+                                   address in FROM */
+        struct table *contacts; /* subject to "address [language]"; NULL */
+        char *templates;        /* folder */
+        char *webhook;          /* URL; NULL: none */
+        char *webhook_key_file, *webhook_key; /* NULL: none */
+    } notice;
+    struct table *classes; /* `users { classes }`: login to class; NULL: none */
+    char **support_rcpts; /* mailboxes that a quarantined sender may write to */
+    size_t n_support_rcpts;
+    char *support; /* where help is: "https://help.example.org or +49 30 123";
+                      NULL: none */
 
     struct exempt **exempts;
     size_t n_exempts;

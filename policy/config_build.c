@@ -147,6 +147,7 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_NETWORK:
     case BLOCK_LISTENER:
     case BLOCK_LIMIT:
+    case BLOCK_ZOMBIE:
     case BLOCK_EXEMPT:
     case BLOCK_REPLY:
     case BLOCK_API_GROUP:
@@ -155,6 +156,8 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_USERS:
     case BLOCK_DOMAINS:
     case BLOCK_OWNERS:
+    case BLOCK_VERDICT:
+    case BLOCK_NOTICE:
     case BLOCK_STORE:
     case BLOCK_PRIVACY:
     case BLOCK_API:

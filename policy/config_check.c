@@ -180,6 +180,9 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_TOP:
     case BLOCK_USERS:
     case BLOCK_OWNERS:
+    case BLOCK_ZOMBIE:
+    case BLOCK_VERDICT:
+    case BLOCK_NOTICE:
     case BLOCK_PRIVACY:
     case BLOCK_API:
     case BLOCK_API_GROUP:

@@ -23,6 +23,9 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config_text.c %reldir%/config_text.h \
 	%reldir%/config_value.c \
 	%reldir%/config_warn.c \
+	%reldir%/detector/detector.c %reldir%/detector/detector.h \
+	%reldir%/detector/evidence.c %reldir%/detector/evidence.h \
+	%reldir%/detector/form.c \
 	%reldir%/domains.c %reldir%/domains.h \
 	%reldir%/endpoint.c %reldir%/endpoint.h \
 	%reldir%/err.c %reldir%/err.h \
@@ -48,4 +51,5 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/table.c %reldir%/table.h \
 	%reldir%/textfile.c %reldir%/textfile.h \
 	%reldir%/verdict.c %reldir%/verdict.h \
-	%reldir%/window.c %reldir%/window.h
+	%reldir%/window.c %reldir%/window.h \
+	%reldir%/zombie.c %reldir%/zombie.h

@@ -26,6 +26,12 @@ static const struct option_block_row blocks[BLOCKS] = {
     [BLOCK_OWNERS] = {"owners", TITLE_NONE, "Who may send as whom"},
     [BLOCK_LIMIT] = {"limit", TITLE_NAME,
                      "How much one subject may cause within a span"},
+    [BLOCK_ZOMBIE] = {"zombie", TITLE_NAME,
+                      "Who is watched for signs of a spam zombie, and what "
+                      "becomes of one"},
+    [BLOCK_VERDICT] = {"verdict", TITLE_NONE,
+                       "How a content filter's verdict is known"},
+    [BLOCK_NOTICE] = {"notice", TITLE_NONE, "Who is told, and how"},
     [BLOCK_EXEMPT] = {"exempt", TITLE_NAME, "Who is not held to limits"},
     [BLOCK_REPLY] = {"reply", TITLE_RULE, "Own words for a refusal"},
     [BLOCK_STORE] = {"store", TITLE_NONE, "Where counts are kept"},

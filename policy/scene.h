@@ -27,6 +27,8 @@ enum listener_by {
     LISTENER_BY_ORIGIN   /* did not come by SMTP: local */
 };
 
+enum { FACTS_SEEN = 8 }; /* limits with `warmup` in a configuration, at most */
+
 /* What the MTA said about a connection and its message so far.  Strings are
  * borrowed; NULL and "" both mean "not said". */
 struct facts {
@@ -55,6 +57,21 @@ struct facts {
     const struct verdict *held; /* a copy of the verdict with which the
                                    engine set `hold`; NULL: none */
     uint64_t bytes; /* at end of message: octets, headers included */
+
+    /* Of zombies and newcomers. */
+    struct wall birth; /* of the store; 0: not known */
+    enum verdict_flag {
+        FLAG_NONE,
+        FLAG_CLEAN,
+        FLAG_SPAM
+    } flag; /* at end of message: what an upstream filter said */
+    const struct zombie *throttled; /* a rule by which the sender was throttled
+                                       when a recipient was let in; NULL */
+    struct facts_seen {
+        const struct limit *limit; /* with `warmup` */
+        uint32_t first_s;          /* its subject was first seen; 0: never */
+    } seen[FACTS_SEEN];            /* found out at MAIL */
+    size_t n_seen;
 };
 
 struct scene {

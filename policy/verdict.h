@@ -39,6 +39,10 @@ struct verdict {
     uint64_t used;          /* with this attempt */
     uint64_t retry_s;       /* until room returns; UINT64_MAX: never as it is */
     struct subject subject; /* kind SUBJECT_KINDS: none */
+
+    /* Of a rule about zombies. */
+    const struct zombie *zombie; /* borrowed from the configuration; or NULL */
+    enum standing standing;
 };
 
 const char *verdict_action_name(enum verdict_action action);

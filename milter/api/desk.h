@@ -15,8 +15,11 @@
 #include "milter/counts/picture.h"
 #include "milter/counts/top.h"
 #include "milter/daemon.h"
+#include "milter/detect/detect.h"
 #include "milter/diary/diary.h"
+#include "milter/notice/notice.h"
 #include "milter/self.h"
+#include "policy/store/sitekey.h"
 #include "policy/store/store.h"
 
 struct desk {
@@ -27,11 +30,14 @@ struct desk {
     struct pictures *pictures;
     struct top *top;
     struct metrics *metrics;
+    struct detect *detect;
+    struct notice *notice;
     struct alias *alias;
     struct self *self;
     struct grants *grants;
-    struct store *shared;  /* NULL: no fleet */
-    struct store *denials; /* NULL: none; emptied when acts change */
+    const struct sitekey *key; /* of the site; NULL: there is none */
+    struct store *shared;      /* NULL: no fleet */
+    struct store *denials;     /* NULL: none; emptied when acts change */
     enum store_type type;
     const char *path; /* of the configuration */
     const char *host;
@@ -75,12 +81,12 @@ enum ms_err desk_turns_create(struct desk_turns **out);
 void desk_turns_destroy(struct desk_turns *turns);
 
 /*
- * DESK has daemon, self, shared, denials, type, path, host, started_s, reload,
- * now and arg (all borrowed): make the rest, from the diary in the folder of
- * the daemon's store on, give the daemon its ears and the acts that are known,
- * and have the clerk work.  A diary that cannot be opened is told in the log,
- * and kept in memory.  DESK must stay where it is.  MS_NOMEM, MS_UNAVAIL: then
- * desk_close() ends what there is.
+ * DESK has daemon, self, key, shared, denials, type, path, host, started_s,
+ * reload, now and arg (all borrowed): make the rest, from the diary in the
+ * folder of the daemon's store on, give the daemon its ears and the acts that
+ * are known, and have the clerk work.  A diary that cannot be opened is told in
+ * the log, and kept in memory.  DESK must stay where it is.  MS_NOMEM,
+ * MS_UNAVAIL: then desk_close() ends what there is.
  */
 enum ms_err desk_open(struct desk *desk);
 

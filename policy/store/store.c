@@ -59,6 +59,14 @@ store_list(struct store *store, enum subject_kind kind, struct store_time now,
 }
 
 enum ms_err
+store_standings(struct store *store, struct store_time now,
+                bool (*each)(void *arg, const struct store_record *record),
+                void *arg)
+{
+    return store->ops->standings(store, now, each, arg);
+}
+
+enum ms_err
 store_forget(struct store *store, const struct subject *subject,
              struct store_time now, bool *found)
 {

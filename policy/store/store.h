@@ -126,6 +126,9 @@ struct store_ops {
                        struct store_time, bool *, struct store_record *);
     enum ms_err (*list)(struct store *, enum subject_kind, struct store_time,
                         bool (*)(void *, const struct store_record *), void *);
+    enum ms_err (*standings)(struct store *, struct store_time,
+                             bool (*)(void *, const struct store_record *),
+                             void *);
     enum ms_err (*forget)(struct store *, const struct subject *,
                           struct store_time, bool *);
     enum ms_err (*reset)(struct store *, const struct subject *,
@@ -193,6 +196,16 @@ enum ms_err
 store_list(struct store *store, enum subject_kind kind, struct store_time now,
            bool (*each)(void *arg, const struct store_record *record),
            void *arg);
+
+/*
+ * The same for every record, of whatever kind, that stands other than normal:
+ * cheap, however many others there are.  Of a shared store: as this host knows
+ * them.
+ */
+enum ms_err store_standings(struct store *store, struct store_time now,
+                            bool (*each)(void *arg,
+                                         const struct store_record *record),
+                            void *arg);
 
 /* Remove everything about SUBJECT. */
 enum ms_err store_forget(struct store *store, const struct subject *subject,
