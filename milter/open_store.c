@@ -169,9 +169,9 @@ open_redis(const struct config *config, const struct open_store_needs *needs,
     return err;
 }
 
-enum ms_err
-open_store(const struct config *config, const struct open_store_needs *needs,
-           struct open_store *out, struct why *why)
+static enum ms_err
+open_kind(const struct config *config, const struct open_store_needs *needs,
+          struct open_store *out, struct why *why)
 {
     why_set(why, MS_NOMEM, "no memory");
     switch (config->store.type) {
@@ -184,6 +184,17 @@ open_store(const struct config *config, const struct open_store_needs *needs,
         break;
     }
     return open_redis(config, needs, out, why);
+}
+
+enum ms_err
+open_store(const struct config *config, const struct open_store_needs *needs,
+           struct open_store *out, struct why *why)
+{
+    enum ms_err err = open_kind(config, needs, out, why);
+
+    if (err == MS_OK)
+        store_keep_states(out->store, (uint32_t)config->privacy.state_s);
+    return err;
 }
 
 void

@@ -539,12 +539,96 @@ test_drop(void **state)
     lab_end(lab);
 }
 
+/* An answer tells when its subject was first seen, and how fast it may send. */
+static void
+test_first_seen_is_told(void **state)
+{
+    struct lab *lab = lab_create(*state);
+    struct subject ann = lab_subject("user:ann");
+    const struct charge_answer *answer = &lab->answers.item[0];
+    uint32_t first_s;
+
+    lab_take(lab, &ann, 1, SPAN_S, 1, 100);
+    assert_int_equal(answer->first_s, 0);
+    first_s = (uint32_t)lab_now(lab).wall.s;
+    lab_pass(lab, 3 * SPAN_S * 1000);
+    lab_take(lab, &ann, 1, SPAN_S, 1, 100);
+    assert_in_range(answer->first_s, first_s - 1, first_s + 1);
+    assert_int_equal(answer->throttle, 0);
+    assert_int_equal(lab_judge(lab, &ann, STANDING_THROTTLED, 7, 0), MS_OK);
+    lab_take(lab, &ann, 1, SPAN_S, 1, 100);
+    assert_int_equal(answer->throttle, 7);
+    assert_in_range(answer->first_s, first_s - 1, first_s + 1);
+    lab_end(lab);
+}
+
+/* How often each subject that does not stand normal is listed. */
+struct stood {
+    unsigned ann, net, others;
+    enum standing standing;
+    bool once;
+};
+
+static bool
+see_standing(void *arg, const struct store_record *record)
+{
+    struct stood *stood = arg;
+    char text[SUBJECT_TEXT];
+
+    (void)subject_print(&record->subject, text);
+    if (strcmp(text, "user:ann") == 0)
+        stood->ann++;
+    else if (strcmp(text, "client:192.0.2.7") == 0)
+        stood->net++;
+    else
+        stood->others++;
+    stood->standing = record->state.standing;
+    return !stood->once;
+}
+
+static void
+test_standings_are_listed(void **state)
+{
+    struct lab *lab = lab_create(*state);
+    struct subject ann = lab_subject("user:ann");
+    struct subject net = lab_subject("client:192.0.2.7");
+    struct subject bob = lab_subject("user:bob");
+    struct stood stood = {0};
+
+    lab_take(lab, &bob, 1, SPAN_S, 1, 100);
+    assert_int_equal(lab_judge(lab, &ann, STANDING_QUARANTINED, 0, 5), MS_OK);
+    assert_int_equal(lab_judge(lab, &net, STANDING_WATCHED, 0, 0), MS_OK);
+    assert_int_equal(
+        store_standings(lab->store, lab_now(lab), see_standing, &stood), MS_OK);
+    assert_int_equal(stood.ann, 1);
+    assert_int_equal(stood.net, 1);
+    assert_int_equal(stood.others, 0);
+    stood = (struct stood){.once = true};
+    assert_int_equal(
+        store_standings(lab->store, lab_now(lab), see_standing, &stood), MS_OK);
+    assert_int_equal(stood.ann + stood.net, 1);
+    assert_int_equal(lab_judge(lab, &net, STANDING_NORMAL, 0, 0), MS_OK);
+    stood = (struct stood){0};
+    assert_int_equal(
+        store_standings(lab->store, lab_now(lab), see_standing, &stood), MS_OK);
+    assert_int_equal(stood.ann, 1);
+    assert_int_equal(stood.net, 0);
+    assert_int_equal(stood.standing, STANDING_QUARANTINED);
+    lab_end(lab);
+}
+
 static const struct lab_test all[] = {
-    LAB_TEST(test_stories),       LAB_TEST(test_bad_steps),
-    LAB_TEST(test_many_subjects), LAB_TEST(test_standing_is_told),
-    LAB_TEST(test_room),          LAB_TEST(test_jitter),
-    LAB_TEST(test_refund),        LAB_TEST(test_refund_of_nothing),
+    LAB_TEST(test_stories),
+    LAB_TEST(test_bad_steps),
+    LAB_TEST(test_many_subjects),
+    LAB_TEST(test_standing_is_told),
+    LAB_TEST(test_room),
+    LAB_TEST(test_jitter),
+    LAB_TEST(test_refund),
+    LAB_TEST(test_refund_of_nothing),
     LAB_TEST(test_drop),
+    LAB_TEST(test_first_seen_is_told),
+    LAB_TEST(test_standings_are_listed),
 };
 
 int

@@ -376,6 +376,44 @@ test_many_windows(void **state)
     lab_end(lab);
 }
 
+static bool
+is_known(struct lab *lab, const struct subject *subject)
+{
+    static struct store_record record;
+    bool found = false;
+
+    assert_int_equal(
+        store_get(lab->store, subject, lab_now(lab), &found, &record), MS_OK);
+    return found;
+}
+
+/* What the detector knows of somebody who has not been here for long goes, but
+ * not where he does not stand normal. */
+static void
+test_states_age(void **state)
+{
+    struct lab *lab = lab_create(*state);
+    struct subject ann = lab_subject("user:ann"), bob = lab_subject("user:bob"),
+                   eve = lab_subject("user:eve");
+
+    store_keep_states(lab->store, 10 * 86400);
+    assert_int_equal(lab_judge(lab, &ann, STANDING_NORMAL, 0, 9), MS_OK);
+    assert_int_equal(lab_judge(lab, &eve, STANDING_QUARANTINED, 0, 9), MS_OK);
+    for (int day = 0; day < 2; day++) { /* it has been away 9, then 11 days */
+        lab_pass(lab, (day == 0 ? 9 : 2) * INT64_C(86400000));
+        assert_int_equal(lab_judge(lab, &bob, STANDING_NORMAL, 0, 9), MS_OK);
+        for (unsigned i = 0; i < 20000; i++) {
+            struct subject one = customer(i % 1000);
+
+            lab_take(lab, &one, 1, 60, 1, 1000);
+        }
+        assert_int_equal(is_known(lab, &ann), day == 0);
+    }
+    assert_true(is_known(lab, &bob));
+    assert_true(is_known(lab, &eve));
+    lab_end(lab);
+}
+
 static const struct lab_test all[] = {
     LAB_TEST(test_threads_one_subject),
     LAB_TEST(test_threads_many_subjects),
@@ -386,6 +424,7 @@ static const struct lab_test all[] = {
     LAB_TEST_HERE(test_standing_in_full_store),
     LAB_TEST_HERE(test_memory_falls),
     LAB_TEST_HERE(test_many_windows),
+    LAB_TEST_HERE(test_states_age),
 };
 
 int

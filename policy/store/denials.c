@@ -412,22 +412,23 @@ denials_submit(struct store *store, const struct charge_item *items, size_t n,
     return err;
 }
 
-/* Item I of T was refused, as ANSWER says. */
+/* Item I of T was refused, as ANSWER says; or its subject is quarantined, and
+ * then early looks are told so, though nothing is refused by that. */
 static void
 remember(struct denials *d, const struct ticket *t, size_t i,
          const struct charge_answer *answer)
 {
     const struct kept *item = &t->item[i];
     int64_t now_ms = t->asked.ms;
-    uint64_t room_ms = answer->room_ms;
+    uint64_t room_ms = answer->over ? answer->room_ms : UINT64_MAX;
     struct subject subject;
     struct denial new = {.window = item->window,
-                         .used = answer->used - item->n,
+                         .used = answer->over ? answer->used - item->n : 0,
                          .until_ms = now_ms + DENIALS_MS,
                          .room_ms = INT64_MAX,
                          .span_s = item->span_s,
                          .limit = item->limit,
-                         .n = item->n,
+                         .n = answer->over ? item->n : UINT32_MAX,
                          .standing = (uint8_t)answer->standing,
                          .throttled = item->throttled};
 
@@ -458,8 +459,9 @@ denials_collect(struct store *store, struct store_ticket *ticket,
     } else {
         err = store_collect(d->below, t->below, deadline, out);
         for (size_t i = 0; err == MS_OK && !out->degraded && i < t->n; i++)
-            if (out->item[i].over && !out->item[i].unknown &&
-                t->item[i].len > 0)
+            if ((out->item[i].over ||
+                 out->item[i].standing == STANDING_QUARANTINED) &&
+                !out->item[i].unknown && t->item[i].len > 0)
                 remember(d, t, i, &out->item[i]);
     }
     end_ticket(t);
@@ -518,6 +520,19 @@ denials_update(struct store *store, const struct subject *subject,
 
     drop_subject(of(store), subject);
     return err;
+}
+
+static enum ms_err
+denials_standings(struct store *store, struct store_time now,
+                  bool (*each)(void *, const struct store_record *), void *arg)
+{
+    return store_standings(of(store)->below, now, each, arg);
+}
+
+static void
+denials_keep(struct store *store, uint32_t keep_s)
+{
+    store_keep_states(of(store)->below, keep_s);
 }
 
 static enum ms_err
@@ -619,9 +634,11 @@ static const struct store_ops denials_ops = {
     .update = denials_update,
     .get = denials_get,
     .list = denials_list,
+    .standings = denials_standings,
     .forget = denials_forget,
     .reset = denials_reset,
     .put = denials_put,
+    .keep = denials_keep,
     .stats = denials_stats,
     .flush = denials_flush,
     .destroy = denials_destroy,

@@ -9,7 +9,7 @@
  *
  * A step of nothing but early looks (charge.h) is answered from memory alone,
  * too: the message asks again before anything is let in, and so costs one
- * round trip less.
+ * round trip less.  Who is quarantined is remembered for them.
  *
  * Limits of scope host, trials, and what this host has decided alone are not
  * remembered: they have cost the store nothing.

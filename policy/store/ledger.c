@@ -16,6 +16,8 @@
 enum {
     UPDATE_TRIES = 1000, /* lost races; more is a bug, not bad luck */
     LIST_BATCH = 16,
+    LIST_LOOKS = 2048,   /* slots under one lock */
+    KEEP_S = 90 * 86400, /* states, unless another span is set */
     TAKE = ROWS_BATCH / LEDGER_SHARDS
 };
 
@@ -52,6 +54,7 @@ ledger_create(uint64_t memory, const uint8_t hash_key[LEDGER_HASH_KEY],
         ledger->tally.share[i] = memory / 100 * shares[i];
     ledger->tally.share[RECORD_OVERFLOW] = UINT64_MAX;
     ledger->tally.next_id = 1;
+    ledger->keep_s = KEEP_S;
     if (hash_key != NULL)
         memcpy(ledger->hash_key, hash_key, LEDGER_HASH_KEY);
     else
@@ -271,6 +274,17 @@ is_blank(const struct store_state *state)
            state->len == 0;
 }
 
+/* States of those who were last seen before now are not kept any more. */
+static void
+age_states(struct ledger *ledger, struct store_time now)
+{
+    uint32_t now_s = ledger_wall_s(now), keep_s = atomic_load(&ledger->keep_s);
+
+    atomic_store_explicit(&ledger->tally.stale_s,
+                          now_s > keep_s ? now_s - keep_s : 0,
+                          memory_order_relaxed);
+}
+
 enum ms_err
 ledger_update(struct ledger *ledger, const struct subject *subject,
               struct store_time now,
@@ -283,6 +297,7 @@ ledger_update(struct ledger *ledger, const struct subject *subject,
     bool done = false;
 
     *changed = false;
+    age_states(ledger, now);
     ledger_key(ledger, subject, key);
     for (int i = 0; i < UPDATE_TRIES && !done; i++) {
         enum ms_err err;
@@ -324,25 +339,77 @@ ledger_get(struct ledger *ledger, const struct subject *subject,
     return MS_OK;
 }
 
-/* Copy records of KIND from *SLOT on, until OUT is full; how many. */
+/* Which records an operator asks for. */
+struct wanted {
+    bool any_kind; /* that stands other than normal */
+    enum subject_kind kind;
+};
+
+static bool
+is_wanted(const struct wanted *wanted, const struct record *r)
+{
+    if ((r->flags & RECORD_DEAD) != 0)
+        return false;
+    if (wanted->any_kind)
+        return r->kind < SUBJECT_KINDS && r->standing != STANDING_NORMAL;
+    return r->kind == wanted->kind;
+}
+
+/* Copy records that are wanted from *SLOT on, until OUT is full or a callback
+ * should have its turn; how many. */
 static size_t
-copy_some(struct ledger *ledger, struct shard *shard, enum subject_kind kind,
-          struct store_time now, uint32_t *slot,
+copy_some(struct ledger *ledger, struct shard *shard,
+          const struct wanted *wanted, struct store_time now, uint32_t *slot,
           struct store_record out[LIST_BATCH])
 {
+    uint64_t clock_s = ledger_clock_ms(ledger, now) / 1000;
     size_t n = 0;
 
     pthread_mutex_lock(&shard->lock);
-    for (uint64_t clock_s = ledger_clock_ms(ledger, now) / 1000;
-         n < LIST_BATCH && *slot < shard->n_slots; (*slot)++) {
+    for (uint32_t end = *slot + LIST_LOOKS;
+         n < LIST_BATCH && *slot < end && *slot < shard->n_slots; (*slot)++) {
         const struct record *r = shard_at(shard, *slot);
 
-        if (r->kind == kind && (r->flags & RECORD_DEAD) == 0 &&
-            record_show(r, clock_s, &out[n]))
+        if (is_wanted(wanted, r) && record_show(r, clock_s, &out[n]))
             n++;
     }
     pthread_mutex_unlock(&shard->lock);
     return n;
+}
+
+static uint32_t
+slots_of(struct shard *shard)
+{
+    uint32_t n;
+
+    pthread_mutex_lock(&shard->lock);
+    n = shard->n_slots;
+    pthread_mutex_unlock(&shard->lock);
+    return n;
+}
+
+static enum ms_err
+walk(struct ledger *ledger, const struct wanted *wanted, struct store_time now,
+     bool (*each)(void *arg, const struct store_record *record), void *arg)
+{
+    struct store_record *some = malloc(LIST_BATCH * sizeof(*some));
+    bool more = true;
+
+    if (some == NULL)
+        return MS_NOMEM;
+    for (unsigned i = 0; i < LEDGER_SHARDS && more; i++) {
+        struct shard *shard = &ledger->shard[i];
+        uint32_t slot = 0;
+
+        while (more && slot < slots_of(shard)) {
+            size_t n = copy_some(ledger, shard, wanted, now, &slot, some);
+
+            for (size_t j = 0; j < n && more; j++)
+                more = each(arg, &some[j]);
+        }
+    }
+    free(some);
+    return MS_OK;
 }
 
 enum ms_err
@@ -351,22 +418,21 @@ ledger_list(struct ledger *ledger, enum subject_kind kind,
             bool (*each)(void *arg, const struct store_record *record),
             void *arg)
 {
-    struct store_record *some = malloc(LIST_BATCH * sizeof(*some));
-    bool more = true;
+    return walk(ledger, &(struct wanted){.kind = kind}, now, each, arg);
+}
 
-    if (some == NULL)
-        return MS_NOMEM;
-    for (unsigned i = 0; i < LEDGER_SHARDS && more; i++) {
-        uint32_t slot = 0;
-        size_t n;
+enum ms_err
+ledger_standings(struct ledger *ledger, struct store_time now,
+                 bool (*each)(void *arg, const struct store_record *record),
+                 void *arg)
+{
+    return walk(ledger, &(struct wanted){.any_kind = true}, now, each, arg);
+}
 
-        while (more && (n = copy_some(ledger, &ledger->shard[i], kind, now,
-                                      &slot, some)) > 0)
-            for (size_t j = 0; j < n && more; j++)
-                more = each(arg, &some[j]);
-    }
-    free(some);
-    return MS_OK;
+void
+ledger_keep(struct ledger *ledger, uint32_t keep_s)
+{
+    atomic_store(&ledger->keep_s, keep_s);
 }
 
 enum ms_err
@@ -542,6 +608,7 @@ ledger_stats(struct ledger *ledger, struct store_stats *out)
 void
 ledger_sweep(struct ledger *ledger, uint32_t parts, struct store_time now)
 {
+    age_states(ledger, now);
     for (unsigned i = 0; i < LEDGER_SHARDS; i++) {
         struct shard *shard = &ledger->shard[i];
 

@@ -27,6 +27,7 @@ struct ledger {
     struct shard shard[LEDGER_SHARDS];
     struct shard_tally tally;
     uint8_t hash_key[LEDGER_HASH_KEY];
+    _Atomic uint32_t keep_s; /* that the detector's states are kept */
     int64_t offset_ms;       /* from CLOCK_BOOTTIME to the store's clock */
     _Atomic int64_t seen_ms; /* latest */
 };
@@ -73,6 +74,11 @@ enum ms_err ledger_get(struct ledger *ledger, const struct subject *subject,
 enum ms_err ledger_list(
     struct ledger *ledger, enum subject_kind kind, struct store_time now,
     bool (*each)(void *arg, const struct store_record *record), void *arg);
+enum ms_err ledger_standings(struct ledger *ledger, struct store_time now,
+                             bool (*each)(void *arg,
+                                          const struct store_record *record),
+                             void *arg);
+void ledger_keep(struct ledger *ledger, uint32_t keep_s);
 enum ms_err ledger_forget(struct ledger *ledger, const struct subject *subject,
                           struct store_time now, bool *found);
 enum ms_err ledger_reset(struct ledger *ledger, const struct subject *subject,

@@ -80,6 +80,19 @@ memory_list(struct store *store, enum subject_kind kind, struct store_time now,
 }
 
 static enum ms_err
+memory_standings(struct store *store, struct store_time now,
+                 bool (*each)(void *, const struct store_record *), void *arg)
+{
+    return ledger_standings(of(store), now, each, arg);
+}
+
+static void
+memory_keep(struct store *store, uint32_t keep_s)
+{
+    ledger_keep(of(store), keep_s);
+}
+
+static enum ms_err
 memory_forget(struct store *store, const struct subject *subject,
               struct store_time now, bool *found)
 {
@@ -130,9 +143,11 @@ static const struct store_ops memory_ops = {
     .update = memory_update,
     .get = memory_get,
     .list = memory_list,
+    .standings = memory_standings,
     .forget = memory_forget,
     .reset = memory_reset,
     .put = memory_put,
+    .keep = memory_keep,
     .stats = memory_stats,
     .flush = memory_flush,
     .destroy = memory_destroy,

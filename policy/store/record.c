@@ -197,9 +197,10 @@ record_bytes(const struct record *r)
 }
 
 bool
-record_is_idle(const struct record *r, uint64_t clock_s)
+record_is_idle(const struct record *r, uint64_t clock_s, uint32_t stale_s)
 {
-    if (r->standing != STANDING_NORMAL || r->state != NULL)
+    if (r->standing != STANDING_NORMAL ||
+        (r->state != NULL && r->last_s >= stale_s))
         return false;
     for (unsigned i = 0; i < r->n_windows; i++)
         if (used_at(&r->windows[i], clock_s) > 0)
@@ -241,14 +242,17 @@ record_set_state(struct record *r, const struct store_state *state)
     struct record_state *block = NULL;
 
     if (state->len > 0 || state->throttle > 0) {
-        block = malloc(sizeof(*block) + state->len);
+        block = r->state != NULL && r->state->len == state->len
+                    ? r->state
+                    : malloc(sizeof(*block) + state->len);
         if (block == NULL)
             return MS_NOMEM;
         block->throttle = state->throttle;
         block->len = state->len;
         memcpy(block->bytes, state->bytes, state->len);
     }
-    free(r->state);
+    if (block != r->state)
+        free(r->state);
     r->state = block;
     r->standing = (uint8_t)state->standing;
     return MS_OK;

@@ -115,8 +115,9 @@ void record_seen(struct record *r, uint32_t wall_s);
 /* What R takes from memory, near enough. */
 size_t record_bytes(const struct record *r);
 
-/* Nothing in it that anybody would miss at CLOCK_S? */
-bool record_is_idle(const struct record *r, uint64_t clock_s);
+/* Nothing in it that anybody would miss at CLOCK_S?  The detector's state of
+ * somebody last seen before STALE_S (wall clock) is not missed. */
+bool record_is_idle(const struct record *r, uint64_t clock_s, uint32_t stale_s);
 
 /* Normal, and under half of each limit at CLOCK_S: may it make room? */
 bool record_is_spare(const struct record *r, uint64_t clock_s);

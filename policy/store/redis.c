@@ -86,6 +86,19 @@ redis_list(struct store *store, enum subject_kind kind, struct store_time now,
 }
 
 static enum ms_err
+redis_standings(struct store *store, struct store_time now,
+                bool (*each)(void *, const struct store_record *), void *arg)
+{
+    return redis_record_standings(of(store), now, each, arg);
+}
+
+static void
+redis_keep(struct store *store, uint32_t keep_s)
+{
+    atomic_store(&of(store)->keep_s, keep_s);
+}
+
+static enum ms_err
 redis_forget(struct store *store, const struct subject *subject,
              struct store_time now, bool *found)
 {
@@ -173,9 +186,11 @@ static const struct store_ops redis_ops = {
     .update = redis_update,
     .get = redis_get,
     .list = redis_list,
+    .standings = redis_standings,
     .forget = redis_forget,
     .reset = redis_reset,
     .put = redis_put,
+    .keep = redis_keep,
     .stats = redis_stats,
     .flush = redis_flush,
     .destroy = redis_destroy,

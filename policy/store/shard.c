@@ -473,7 +473,9 @@ shard_sweep(struct shard *shard, uint32_t n, uint64_t clock_s)
             shard->sweep_at = 0;
         r = shard_at(shard, shard->sweep_at);
         if (is_live(r) && (r->flags & RECORD_PINNED) == 0 &&
-            record_is_idle(r, clock_s))
+            record_is_idle(r, clock_s,
+                           atomic_load_explicit(&shard->tally->stale_s,
+                                                memory_order_relaxed)))
             shard_remove(shard, shard->sweep_at);
         shard->sweep_at++;
     }

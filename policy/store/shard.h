@@ -24,7 +24,9 @@ struct shard_tally {
     uint64_t share[RECORD_KINDS];         /* bytes a kind may take */
     _Atomic uint64_t bytes[RECORD_KINDS]; /* that it takes */
     _Atomic uint64_t next_id;
-    bool saved; /* somebody saves what is dirty */
+    bool saved;               /* somebody saves what is dirty */
+    _Atomic uint32_t stale_s; /* the detector's state of who was last seen
+                                 before goes; wall clock */
 };
 
 struct shard_list {

@@ -96,6 +96,19 @@ embedded_list(struct store *store, enum subject_kind kind,
 }
 
 static enum ms_err
+embedded_standings(struct store *store, struct store_time now,
+                   bool (*each)(void *, const struct store_record *), void *arg)
+{
+    return ledger_standings(of(store)->ledger, now, each, arg);
+}
+
+static void
+embedded_keep(struct store *store, uint32_t keep_s)
+{
+    ledger_keep(of(store)->ledger, keep_s);
+}
+
+static enum ms_err
 embedded_forget(struct store *store, const struct subject *subject,
                 struct store_time now, bool *found)
 {
@@ -156,9 +169,11 @@ static const struct store_ops embedded_ops = {
     .update = embedded_update,
     .get = embedded_get,
     .list = embedded_list,
+    .standings = embedded_standings,
     .forget = embedded_forget,
     .reset = embedded_reset,
     .put = embedded_put,
+    .keep = embedded_keep,
     .stats = embedded_stats,
     .flush = embedded_flush,
     .destroy = embedded_destroy,

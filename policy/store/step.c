@@ -232,8 +232,11 @@ check_item(struct step *step, size_t i, struct charge_answer *answer)
     uint32_t limit, share;
 
     *answer = (struct charge_answer){.standing = STANDING_NORMAL};
-    if (r != NULL)
+    if (r != NULL) {
         answer->standing = (enum standing)r->standing;
+        answer->first_s = r->first_s;
+        answer->throttle = r->state != NULL ? r->state->throttle : 0;
+    }
     step->adds[i] = false;
     if (!limit_of(step, i, &limit))
         return true;

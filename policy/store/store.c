@@ -88,6 +88,12 @@ store_put(struct store *store, const struct store_record *record,
 }
 
 void
+store_keep_states(struct store *store, uint32_t keep_s)
+{
+    store->ops->keep(store, keep_s);
+}
+
+void
 store_stats(struct store *store, struct store_stats *out)
 {
     store->ops->stats(store, out);

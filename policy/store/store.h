@@ -135,6 +135,7 @@ struct store_ops {
                          uint64_t window, struct store_time, bool *);
     enum ms_err (*put)(struct store *, const struct store_record *,
                        struct store_time);
+    void (*keep)(struct store *, uint32_t keep_s);
     void (*stats)(struct store *, struct store_stats *);
     enum ms_err (*flush)(struct store *, struct store_time, struct why *);
     void (*destroy)(struct store *);
@@ -223,6 +224,11 @@ enum ms_err store_reset(struct store *store, const struct subject *subject,
  */
 enum ms_err store_put(struct store *store, const struct store_record *record,
                       struct store_time now);
+
+/* Keep the detector's state of subjects for KEEP_S seconds after they were last
+ * seen (90 days unless said).  A standing other than normal is kept until it
+ * changes. */
+void store_keep_states(struct store *store, uint32_t keep_s);
 
 /* *OUT takes some 30 KB. */
 void store_stats(struct store *store, struct store_stats *out);

@@ -382,8 +382,9 @@ for s = 1, subjects do
             sweep(key, now)
         end
     end
-    out[r.told] = pack('<BBI4c8', r.standing,
+    out[r.told] = pack('<BBI4I4c8', r.standing,
         (r.name < r.expiry and 1 or 0) + (r.newer and 2 or 0) +
-        (r.merged and 4 or 0) + (r.anew and 8 or 0), r.throttle, r.epoch)
+        (r.merged and 4 or 0) + (r.anew and 8 or 0), r.throttle,
+        r.m and r.first_seen or 0, r.epoch)
 end
 return table.concat(out)

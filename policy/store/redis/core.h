@@ -47,7 +47,7 @@ struct redis {
     bool one_node; /* owns all keys: a step is one command */
     bool handed_clock;
     uint8_t form;
-    uint32_t keep_s;
+    _Atomic uint32_t keep_s; /* that the detector's states are kept */
     const struct sitekey *key;
     struct store_clock clock;
     struct store_events events;

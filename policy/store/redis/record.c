@@ -444,6 +444,39 @@ scan(struct redis *r, struct names *names)
     return err;
 }
 
+/* Hand the records of NAMES that are of KIND (SUBJECT_KINDS: any that stands
+ * other than normal) to EACH. */
+static enum ms_err
+tell_some(struct redis *r, const uint8_t (*names)[SITEKEY_HASH], size_t n_names,
+          enum subject_kind kind, struct store_time now,
+          bool (*each)(void *arg, const struct store_record *record), void *arg)
+{
+    struct redis_record *some = malloc(REDIS_RECORD_BATCH * sizeof(*some));
+    enum ms_err err = some != NULL ? MS_OK : MS_NOMEM;
+    bool more = true;
+
+    for (size_t i = 0; err == MS_OK && more && i < n_names;) {
+        size_t n =
+            n_names - i < REDIS_RECORD_BATCH ? n_names - i : REDIS_RECORD_BATCH;
+
+        redis_record_read(r, names + i, n, now, some);
+        for (size_t j = 0; j < n && more && err == MS_OK; j++) {
+            const struct store_record *record = &some[j].record;
+
+            if (some[j].err == MS_UNAVAIL)
+                err = MS_UNAVAIL;
+            else if (some[j].named &&
+                     (kind == SUBJECT_KINDS
+                          ? record->state.standing != STANDING_NORMAL
+                          : record->subject.kind == kind))
+                more = each(arg, record);
+        }
+        i += n;
+    }
+    free(some);
+    return err;
+}
+
 enum ms_err
 redis_record_list(struct redis *r, enum subject_kind kind,
                   struct store_time now,
@@ -451,29 +484,33 @@ redis_record_list(struct redis *r, enum subject_kind kind,
                   void *arg)
 {
     struct names names = {NULL, 0, 0};
-    struct redis_record *some = malloc(REDIS_RECORD_BATCH * sizeof(*some));
-    enum ms_err err = some != NULL ? MS_OK : MS_NOMEM;
-    bool more = true;
+    enum ms_err err = is_whole(r) ? scan(r, &names) : MS_UNAVAIL;
 
-    if (err == MS_OK)
-        err = is_whole(r) ? scan(r, &names) : MS_UNAVAIL;
     if (err == MS_OK && !is_whole(r))
         err = MS_UNAVAIL; /* one has gone meanwhile */
-    for (size_t i = 0; err == MS_OK && more && i < names.n;) {
-        size_t n =
-            names.n - i < REDIS_RECORD_BATCH ? names.n - i : REDIS_RECORD_BATCH;
-
-        redis_record_read(r, (const uint8_t(*)[SITEKEY_HASH])names.at + i, n,
-                          now, some);
-        for (size_t j = 0; j < n && more && err == MS_OK; j++) {
-            if (some[j].err == MS_UNAVAIL)
-                err = MS_UNAVAIL;
-            else if (some[j].named && some[j].record.subject.kind == kind)
-                more = each(arg, &some[j].record);
-        }
-        i += n;
-    }
-    free(some);
+    if (err == MS_OK)
+        err = tell_some(r, (const uint8_t(*)[SITEKEY_HASH])names.at, names.n,
+                        kind, now, each, arg);
     free(names.at);
+    return err;
+}
+
+enum ms_err
+redis_record_standings(struct redis *r, struct store_time now,
+                       bool (*each)(void *arg,
+                                    const struct store_record *record),
+                       void *arg)
+{
+    uint8_t(*names)[SITEKEY_HASH] = NULL;
+    size_t n = 0;
+    enum ms_err err;
+
+    if (!is_whole(r))
+        return store_standings(r->shadow, now, each, arg);
+    err = known_list(r->known, &names, &n);
+    if (err == MS_OK)
+        err = tell_some(r, (const uint8_t(*)[SITEKEY_HASH])names, n,
+                        SUBJECT_KINDS, now, each, arg);
+    free(names);
     return err;
 }

@@ -34,6 +34,9 @@ enum ms_err redis_record_get(struct redis *r, const struct subject *subject,
 enum ms_err redis_record_list(
     struct redis *r, enum subject_kind kind, struct store_time now,
     bool (*each)(void *arg, const struct store_record *record), void *arg);
+enum ms_err redis_record_standings(
+    struct redis *r, struct store_time now,
+    bool (*each)(void *arg, const struct store_record *record), void *arg);
 enum ms_err redis_record_forget(struct redis *r, const struct subject *subject,
                                 struct store_time now, bool *found);
 enum ms_err redis_record_reset(struct redis *r, const struct subject *subject,

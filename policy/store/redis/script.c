@@ -548,6 +548,7 @@ read_subject(struct cursor *in, struct script_told *told)
     told->newer = (flags & TOLD_NEWER) != 0;
     told->standing = read_standing(standing, told->newer);
     told->throttle = (uint32_t)take(in, 4);
+    told->first_s = (uint32_t)take(in, 4);
     told->epoch = take(in, 8);
     told->name_due = (flags & TOLD_NAME_DUE) != 0;
     told->merged = (flags & TOLD_MERGED) != 0;

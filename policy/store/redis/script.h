@@ -34,7 +34,7 @@
  * A refund is answered with the number of receipts taken back, a charge with
  *   SCRIPT_ASK 1, added 1, subjects 1, items 1, clock 8; of each subject
  *     standing 1, flags 1 (name due, newer, merged, begun anew), throttle 4,
- *     epoch 8 (0: no record)
+ *     first seen 4 (0: never before), epoch 8 (0: no record)
  *     items, in their order: flags 1 (over, never, added), slice 4, used 8,
  *       milliseconds until room returns 8
  *
@@ -134,6 +134,7 @@ enum ms_err script_ask_charge(const struct script_charge *charge,
 struct script_told {
     enum standing standing;
     uint32_t throttle;
+    uint32_t first_s; /* 0: this is the first time */
     uint64_t epoch;
     bool name_due; /* `:d` lacks the name, or is about to lose it */
     bool newer;    /* a form that we do not read: nothing was counted */

@@ -492,10 +492,16 @@ tell_standings(struct store_ticket *t)
         const struct ticket_call *call = &t->call[c];
 
         for (size_t i = call->first_item; i < call->first_item + call->charge.n;
-             i++)
-            if (!t->part[part_of(call, i)].local)
-                answer_of(t, i)->standing =
-                    t->part[part_of(call, i)].told.standing;
+             i++) {
+            const struct ticket_part *part = &t->part[part_of(call, i)];
+            struct charge_answer *answer = answer_of(t, i);
+
+            if (part->local)
+                continue;
+            answer->standing = part->told.standing;
+            answer->throttle = part->told.throttle;
+            answer->first_s = part->told.first_s;
+        }
     }
 }
 
