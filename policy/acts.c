@@ -262,17 +262,34 @@ acts_mode(const struct acts *acts, enum mode configured, struct wall now,
     return best != NULL ? best->mode : configured;
 }
 
-/* Does ACT concern LIMIT?  Rates are always of one: what they count differs. */
-static bool
-names(const struct act *act, const struct limit *limit)
+/* A rule as acts name it. */
+struct rule {
+    const char *family; /* before its name: "", "zombie." */
+    const char *name;
+    const char *all; /* what names all of its kind to an exemption */
+};
+
+static struct rule
+limit_rule(const struct limit *limit)
 {
-    return strcmp(act->limit, limit->name) == 0 ||
-           (act->limit[0] == '\0' && act->kind == ACT_EXEMPT);
+    return (struct rule){.family = "", .name = limit->name, .all = ""};
 }
 
-/* The newest act of those found by KEY that concerns LIMIT at NOW. */
+/* Does ACT concern RULE?  Rates are always of one: what they count differs. */
+static bool
+names(const struct act *act, const struct rule *rule)
+{
+    const size_t len = strlen(rule->family);
+
+    if (act->kind == ACT_EXEMPT && strcmp(act->limit, rule->all) == 0)
+        return true;
+    return strncmp(act->limit, rule->family, len) == 0 &&
+           strcmp(act->limit + len, rule->name) == 0;
+}
+
+/* The newest act of those found by KEY that concerns RULE at NOW. */
 static const struct act *
-find(const struct acts *acts, const char *key, const struct limit *limit,
+find(const struct acts *acts, const char *key, const struct rule *rule,
      struct wall now)
 {
     const struct act *best = NULL;
@@ -283,7 +300,7 @@ find(const struct acts *acts, const char *key, const struct limit *limit,
     for (; i != NONE; i = acts->next[i]) {
         const struct act *act = &acts->list[i];
 
-        if (acts_holds(act, now) && names(act, limit))
+        if (acts_holds(act, now) && names(act, rule))
             best = newer(best, act);
     }
     return best;
@@ -292,20 +309,20 @@ find(const struct acts *acts, const char *key, const struct limit *limit,
 /* The same of an exemption of what is called TEXT, which is canonical. */
 static const struct act *
 find_exempt(const struct acts *acts, enum subject_kind kind, const char *text,
-            const struct limit *limit, struct wall now)
+            const struct rule *rule, struct wall now)
 {
     char key[KEY];
 
     if (acts->exempts[kind] == 0 || *text == '\0')
         return NULL;
     simple_key(ACT_EXEMPT, kind, text, key);
-    return find(acts, key, limit, now);
+    return find(acts, key, rule, now);
 }
 
 /* An exemption of a prefix that CLIENT is in: of any length that there is. */
 static const struct act *
 find_prefix(const struct acts *acts, struct prefix client,
-            const struct limit *limit, struct wall now)
+            const struct rule *rule, struct wall now)
 {
     const bool *lengths = acts->lengths[client.family == 6];
     const struct act *act = NULL;
@@ -317,54 +334,82 @@ find_prefix(const struct acts *acts, struct prefix client,
         if (lengths[len])
             act = find_exempt(acts, SUBJECT_PREFIX,
                               prefix_print(prefix_cut(client, len, len), text),
-                              limit, now);
+                              rule, now);
     return act;
 }
 
 static const struct act *
-find_pair(const struct acts *acts, const struct limit *limit,
-          const struct scene *scene)
+find_pair(const struct acts *acts, const struct rule *rule,
+          const struct subject *subject, struct wall now)
 {
-    struct subject subject;
     char key[KEY];
 
-    if (acts->exempts[SUBJECT_PAIR] == 0 || limit->n_keys != 2 ||
-        !limit_subject(limit, scene, &subject) ||
-        !make_key(ACT_EXEMPT, &subject, key))
-        return NULL;
-    return find(acts, key, limit, scene->now);
+    return make_key(ACT_EXEMPT, subject, key) ? find(acts, key, rule, now)
+                                              : NULL;
 }
 
-const struct act *
-acts_skips(const struct acts *acts, const struct limit *limit,
-           const struct scene *scene)
+/* By any name that SCENE has but those of a pair. */
+static const struct act *
+skips(const struct acts *acts, const struct rule *rule,
+      const struct scene *scene)
 {
     static const enum subject_kind named[] = {SUBJECT_USER, SUBJECT_SENDER,
                                               SUBJECT_DOMAIN, SUBJECT_NETWORK};
     const struct act *act = NULL;
     char text[PREFIX_TEXT];
 
-    if (acts == NULL)
-        return NULL;
     for (size_t i = 0; i < sizeof named / sizeof *named && act == NULL; i++)
-        act = find_exempt(acts, named[i], limit_name(scene, named[i]), limit,
+        act = find_exempt(acts, named[i], limit_name(scene, named[i]), rule,
                           scene->now);
     if (act == NULL)
         act = find_exempt(acts, SUBJECT_CLIENT,
                           prefix_print(prefix_cut(scene->client, 32, 64), text),
-                          limit, scene->now);
-    if (act == NULL)
-        act = find_prefix(acts, scene->client, limit, scene->now);
-    return act != NULL ? act : find_pair(acts, limit, scene);
+                          rule, scene->now);
+    return act != NULL ? act
+                       : find_prefix(acts, scene->client, rule, scene->now);
+}
+
+const struct act *
+acts_skips(const struct acts *acts, const struct limit *limit,
+           const struct scene *scene)
+{
+    const struct rule rule = limit_rule(limit);
+    const struct act *act;
+    struct subject subject;
+
+    if (acts == NULL)
+        return NULL;
+    act = skips(acts, &rule, scene);
+    if (act != NULL || acts->exempts[SUBJECT_PAIR] == 0 || limit->n_keys != 2 ||
+        !limit_subject(limit, scene, &subject))
+        return act;
+    return find_pair(acts, &rule, &subject, scene->now);
+}
+
+const struct act *
+acts_skips_zombie(const struct acts *acts, const struct zombie *zombie,
+                  const struct scene *scene, const struct subject *subject)
+{
+    const struct rule rule = {
+        .family = "zombie.", .name = zombie->name, .all = "zombies"};
+    const struct act *act;
+
+    if (acts == NULL)
+        return NULL;
+    act = skips(acts, &rule, scene);
+    if (act != NULL || acts->exempts[SUBJECT_PAIR] == 0 || zombie->n_keys != 2)
+        return act;
+    return find_pair(acts, &rule, subject, scene->now);
 }
 
 const struct act *
 acts_raises(const struct acts *acts, const struct limit *limit,
             const struct subject *subject, struct wall now)
 {
+    const struct rule rule = limit_rule(limit);
     char key[KEY];
 
     if (acts == NULL || acts->raises == 0 || !make_key(ACT_RAISE, subject, key))
         return NULL;
-    return find(acts, key, limit, now);
+    return find(acts, key, &rule, now);
 }

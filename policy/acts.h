@@ -20,7 +20,8 @@
 struct scene;
 
 enum act_kind {
-    ACT_EXEMPT, /* SUBJECT is not held to LIMIT, or to any */
+    ACT_EXEMPT, /* SUBJECT is not held to LIMIT, or to any; or not judged by a
+                   rule of zombies, or by any */
     ACT_RAISE,  /* RATES for SUBJECT instead of LIMIT's own */
     ACT_MODE    /* MODE for the whole daemon */
 };
@@ -40,7 +41,8 @@ struct act {
     char id[ACT_ID];
     enum act_kind kind;
     struct subject subject; /* kind SUBJECT_KINDS: none (ACT_MODE) */
-    char limit[ACT_LIMIT];  /* name; "": all, of ACT_EXEMPT */
+    char limit[ACT_LIMIT];  /* name; of ACT_EXEMPT also "": all limits,
+                               "zombie.NAME", "zombies": all of those */
     struct rates rates;     /* ACT_RAISE */
     enum mode mode;         /* ACT_MODE */
     struct wall since;
@@ -86,6 +88,12 @@ enum mode acts_mode(const struct acts *acts, enum mode configured,
  */
 const struct act *acts_skips(const struct acts *acts, const struct limit *limit,
                              const struct scene *scene);
+
+/* The same of a rule of zombies; SUBJECT is the one that it judges here. */
+const struct act *acts_skips_zombie(const struct acts *acts,
+                                    const struct zombie *zombie,
+                                    const struct scene *scene,
+                                    const struct subject *subject);
 
 /* The newest act that raises LIMIT for SUBJECT, the one that LIMIT counts, or
  * NULL. */

@@ -98,6 +98,14 @@ forget(char *secret)
         explicit_bzero(secret, strlen(secret));
 }
 
+static void
+destroy_tables(struct limit *limit)
+{
+    table_destroy(limit->rates_table);
+    table_destroy(limit->map);
+    table_destroy(limit->since);
+}
+
 void
 config_destroy(struct config *config)
 {
@@ -105,19 +113,19 @@ config_destroy(struct config *config)
 
     if (config == NULL)
         return;
-    for (i = 0; i < config->n_limits; i++) {
-        table_destroy(config->limits[i]->rates_table);
-        table_destroy(config->limits[i]->map);
-    }
-    if (config->postmaster != NULL) {
-        table_destroy(config->postmaster->rates_table);
-        table_destroy(config->postmaster->map);
-    }
+    for (i = 0; i < config->n_limits; i++)
+        destroy_tables(config->limits[i]);
+    if (config->postmaster != NULL)
+        destroy_tables(config->postmaster);
     for (i = 0; i < config->n_exempts; i++)
         nettree_destroy(config->exempts[i]->clients);
+    nettree_destroy(config->verdict.from);
+    table_destroy(config->notice.contacts);
+    table_destroy(config->classes);
     table_destroy(config->owners);
     nettree_destroy(config->nets);
     domains_destroy(config->domains);
+    forget(config->notice.webhook_key);
     forget(config->store.password);
     forget(config->store.sentinel_password);
     config_text_destroy(config->text); /* and CONFIG, which is in its arena */
@@ -207,4 +215,23 @@ const char *
 mode_name(enum mode mode)
 {
     return word_of(BLOCK_TOP, "mode", mode);
+}
+
+const char *network_class_name(enum network_class class)
+{
+    return word_of(BLOCK_NETWORK, "class", class);
+}
+
+bool
+network_class_parse(const char *word, enum network_class *out)
+{
+    const struct option_word *row = option_find(BLOCK_NETWORK, "class")->words;
+
+    for (; row->word != NULL; row++) {
+        if (strcmp(row->word, word) != 0)
+            continue;
+        *out = (enum network_class)row->value;
+        return true;
+    }
+    return false;
 }

@@ -118,7 +118,9 @@ struct limit_key {
                            SUBJECT_CLIENT (/32, /64) */
 };
 
-/* Limits for newcomers: rates until this age. */
+/* Limits for newcomers: a rate until this age.  The first whose age is not over
+ * takes the place of the limit's larger one over its span, or joins the others.
+ */
 struct warmup {
     struct rate rate;
     uint64_t for_s;
@@ -157,7 +159,7 @@ struct limit {
 /* Who of a zombie's people is told, as bits. */
 enum zombie_notify { NOTIFY_OWNER = 1, NOTIFY_POSTMASTER = 2 };
 
-enum { ZOMBIE_LIFTS = 8 };
+enum { ZOMBIE_LIFTS = 8, VERDICT_HEADERS = 8 };
 
 struct zombie {
     char *name;
@@ -391,8 +393,9 @@ size_t config_option_words(const struct config *config, enum option_block kind,
                            void (*each)(void *arg, const char *word),
                            void *arg);
 
-/* What a reload from OLD to NEW changes about counts: a line for each limit
- * whose windows start empty or are dropped. */
+/* What a reload from OLD to NEW changes about counts and standings: a line for
+ * each limit whose windows start empty or are dropped, and for each rule about
+ * zombies that comes, goes, or changes its mode. */
 void config_diff(const struct config *old, const struct config *new,
                  void (*line)(void *arg, const char *text), void *arg);
 
@@ -408,5 +411,9 @@ const char *config_reply(const struct config *config, const char *rule);
 /* Names of the enums above, as the grammar spells them. */
 const char *metric_name(enum metric metric);
 const char *mode_name(enum mode mode);
+const char *network_class_name(enum network_class class); /* "unset" */
+
+/* The class that the grammar spells WORD, in *OUT.  False: none. */
+bool network_class_parse(const char *word, enum network_class *out);
 
 #endif

@@ -20,6 +20,8 @@ static const struct {
      offsetof(struct config, listeners), offsetof(struct config, n_listeners)},
     {BLOCK_LIMIT, sizeof(struct limit), offsetof(struct config, limits),
      offsetof(struct config, n_limits)},
+    {BLOCK_ZOMBIE, sizeof(struct zombie), offsetof(struct config, zombies),
+     offsetof(struct config, n_zombies)},
     {BLOCK_EXEMPT, sizeof(struct exempt), offsetof(struct config, exempts),
      offsetof(struct config, n_exempts)},
     {BLOCK_API_GROUP, sizeof(struct api_group),
@@ -74,11 +76,20 @@ introduce(struct config *config, const struct config_block *block, size_t index)
         limit->count = METRICS; /* nothing, until it is read */
         if (is_postmaster(block))
             config->postmaster = limit;
+    } else if (block->kind == BLOCK_ZOMBIE) {
+        struct zombie *zombie = block->object;
+
+        zombie->name = name;
+        zombie->index = index;
+        zombie->origin = block->origin;
+        zombie->on = UINT64_MAX;
+        zombie->class = CLASS_UNSET;
     } else if (block->kind == BLOCK_EXEMPT) {
         struct exempt *exempt = block->object;
 
         exempt->name = name;
         exempt->origin = block->origin;
+        exempt->class = CLASS_UNSET;
     } else {
         struct api_group *group = block->object;
 
@@ -169,42 +180,53 @@ object_of(const struct build *b, const struct config_block *block)
     return b->config;
 }
 
-/* A limit holds everywhere and a skipped listener skips nobody, until an
- * option says otherwise. */
+/* N bytes of VALUE in *OUT. */
+static enum ms_err
+make_set(const struct build *b, size_t n, int value, uint8_t **out)
+{
+    *out = arena_get(b->arena, n);
+    if (*out == NULL)
+        return MS_NOMEM;
+    memset(*out, value, n);
+    return MS_OK;
+}
+
+/* A rule holds everywhere, a skipped listener skips nobody and an exemption
+ * nothing, until an option says otherwise. */
+static enum ms_err
+make_sets_of(const struct build *b, const struct config_block *block)
+{
+    const struct config *config = b->config;
+    const size_t n = config->n_networks;
+    const int all = KIND_STRANGER | KIND_RELAY | KIND_LOGIN | KIND_LOCAL;
+    struct exempt *exempt;
+    enum ms_err err;
+
+    if (block->kind == BLOCK_LIMIT)
+        return make_set(b, n + 1, all, &((struct limit *)block->object)->in);
+    if (block->kind == BLOCK_ZOMBIE)
+        return make_set(b, n + 1, all, &((struct zombie *)block->object)->in);
+    if (block->kind == BLOCK_LISTENER)
+        return make_set(b, n, 0, &((struct listener *)block->object)->from);
+    if (block->kind != BLOCK_EXEMPT)
+        return MS_OK;
+    exempt = block->object;
+    err = make_set(b, config->n_limits, 0, &exempt->skip);
+    if (err == MS_OK)
+        err = make_set(b, config->n_zombies, 0, &exempt->skip_zombie);
+    return err;
+}
+
 static enum ms_err
 make_sets(const struct build *b)
 {
-    const size_t n = b->config->n_networks;
+    enum ms_err err = MS_OK;
     size_t i;
 
-    for (i = 0; i < b->text->n_blocks; i++) {
-        struct config_block *block = b->text->blocks[i];
-
-        if (block->object == NULL)
-            continue;
-        if (block->kind == BLOCK_LIMIT) {
-            struct limit *limit = block->object;
-
-            limit->in = arena_get(b->arena, n + 1);
-            if (limit->in == NULL)
-                return MS_NOMEM;
-            memset(limit->in,
-                   KIND_STRANGER | KIND_RELAY | KIND_LOGIN | KIND_LOCAL, n + 1);
-        } else if (block->kind == BLOCK_LISTENER) {
-            struct listener *listener = block->object;
-
-            listener->from = arena_get(b->arena, n);
-            if (listener->from == NULL)
-                return MS_NOMEM;
-        } else if (block->kind == BLOCK_EXEMPT) {
-            struct exempt *exempt = block->object;
-
-            exempt->skip = arena_get(b->arena, b->config->n_limits);
-            if (exempt->skip == NULL)
-                return MS_NOMEM;
-        }
-    }
-    return MS_OK;
+    for (i = 0; i < b->text->n_blocks && err == MS_OK; i++)
+        if (b->text->blocks[i]->object != NULL)
+            err = make_sets_of(b, b->text->blocks[i]);
+    return err;
 }
 
 /* ----- settings */
@@ -215,11 +237,12 @@ check_form(const struct reading *r)
 {
     const struct config_setting *setting = r->setting;
     const enum option_type type = setting->option->type;
-    const bool text = type == OPTION_TEXT || type == OPTION_REPLY;
+    const bool text = type == OPTION_TEXT || type == OPTION_REPLY ||
+                      type == OPTION_ASCII || type == OPTION_MAILBOX;
     size_t i;
 
     for (i = 1; i < setting->n_terms; i++) {
-        if (!setting->terms[i].first && !text) {
+        if (!setting->terms[i].first && !text && type != OPTION_WARMUP) {
             reading_error(r, i, "a comma is missing before `%s`",
                           setting->terms[i].text);
             return false;
@@ -246,6 +269,7 @@ static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_SPAN] = config_value_span,
     [OPTION_TEXT] = config_value_text,
     [OPTION_REPLY] = config_value_text,
+    [OPTION_ASCII] = config_value_text,
     [OPTION_NAME] = config_value_name,
     [OPTION_TAG] = config_value_tag,
     [OPTION_DOTTED_TAG] = config_value_tag,
@@ -257,6 +281,9 @@ static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_SOCKET] = config_value_socket,
     [OPTION_LISTEN] = config_value_listen,
     [OPTION_UNIX] = config_value_socket_path,
+    [OPTION_URL] = config_notice_url,
+    [OPTION_ADDRESS] = config_value_address,
+    [OPTION_MAILBOX] = config_value_text,
     [OPTION_DOMAIN] = config_value_domain,
     [OPTION_DATE] = config_value_date,
     [OPTION_PORTS] = config_list_ports,
@@ -265,15 +292,23 @@ static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_LOGINS] = config_list_strings,
     [OPTION_MAILBOXES] = config_list_strings,
     [OPTION_NAMES] = config_list_strings,
+    [OPTION_HEADERS] = config_list_strings,
+    [OPTION_LANGUAGES] = config_list_strings,
     [OPTION_OWN] = config_files_own,
     [OPTION_OWN_TABLE] = config_files_own_table,
     [OPTION_PREFIXES] = config_files_prefixes,
     [OPTION_CLIENTS] = config_files_clients,
-    [OPTION_TEXTHASH] = config_files_owners,
+    [OPTION_TEXTHASH] = config_files_texthash,
+    [OPTION_CLASSES] = config_files_texthash,
+    [OPTION_CONTACTS] = config_files_texthash,
     [OPTION_KEY] = config_limit_key,
     [OPTION_RATES] = config_limit_rates,
+    [OPTION_RATE] = config_notice_rate,
+    [OPTION_WARMUP] = config_limit_warmup,
     [OPTION_RATE_TABLE] = config_limit_table,
     [OPTION_MAP] = config_limit_table,
+    [OPTION_SINCE] = config_limit_table,
+    [OPTION_LIFT] = config_zombie_lift,
     [OPTION_ON] = config_refer_on,
     [OPTION_IN] = config_refer_in,
     [OPTION_FROM] = config_refer_from,

@@ -29,6 +29,7 @@ enum ms_err config_value_file(const struct reading *r);
 enum ms_err config_value_socket(const struct reading *r);
 enum ms_err config_value_socket_path(const struct reading *r);
 enum ms_err config_value_listen(const struct reading *r);
+enum ms_err config_value_address(const struct reading *r);
 enum ms_err config_value_domain(const struct reading *r);
 enum ms_err config_value_date(const struct reading *r);
 
@@ -41,12 +42,20 @@ enum ms_err config_files_prefixes(const struct reading *r);
 enum ms_err config_files_clients(const struct reading *r);
 enum ms_err config_files_own(const struct reading *r);
 enum ms_err config_files_own_table(const struct reading *r);
-enum ms_err config_files_owners(const struct reading *r);
+enum ms_err config_files_texthash(const struct reading *r);
 
 /* ... what limits alone have, ... */
 enum ms_err config_limit_key(const struct reading *r);
 enum ms_err config_limit_rates(const struct reading *r);
+enum ms_err config_limit_warmup(const struct reading *r);
 enum ms_err config_limit_table(const struct reading *r);
+
+/* ... rules about zombies, ... */
+enum ms_err config_zombie_lift(const struct reading *r);
+
+/* ... and letters, ... */
+enum ms_err config_notice_rate(const struct reading *r);
+enum ms_err config_notice_url(const struct reading *r);
 
 /* ... what the store alone has, ... */
 enum ms_err config_store_servers(const struct reading *r);
@@ -67,16 +76,37 @@ uint8_t config_refer_kind(const char *name);
 enum ms_err config_files_table(const struct reading *r, size_t i,
                                enum table_type type, struct table **out);
 
-/* Hand each value of term 0's TABLE to CHECK, and note what it says. */
+/* Hand each entry of term 0's TABLE to CHECK, and note what it says. */
 void config_files_check(const struct reading *r, const struct table *table,
                         enum ms_err (*check)(const struct reading *r,
-                                             const char *value,
+                                             const struct table_entry *entry,
                                              struct why *why));
+
+/* Is ENTRY's value a class of networks, a contact with a known language?
+ * MS_INVALID. */
+enum ms_err config_zombie_class(const struct reading *r,
+                                const struct table_entry *entry,
+                                struct why *why);
+enum ms_err config_notice_contact(const struct reading *r,
+                                  const struct table_entry *entry,
+                                  struct why *why);
+
+/* The host of the http: or https: URL; false if it is none. */
+enum { URL_HOST = 256 };
+bool config_notice_host(const char *url, char host[URL_HOST]);
 
 /* What no option can know alone: of one limit, then of all. */
 void config_limit_check(const struct build *b,
                         const struct config_block *block);
 void config_limit_sums(const struct build *b);
+
+/* The same of a rule about zombies, of letters, of a filter's verdict. */
+void config_zombie_check(const struct build *b,
+                         const struct config_block *block);
+void config_notice_check(const struct build *b,
+                         const struct config_block *block);
+void config_verdict_check(const struct build *b,
+                          const struct config_block *block);
 
 /* What no option of the store can know alone; and what its traffic tells those
  * on the way. */
@@ -90,8 +120,16 @@ bool config_is_written(const struct config_block *block, const char *name);
 /* Have A and B the same key, prefix lengths included? */
 bool config_limit_same_key(const struct limit *a, const struct limit *b);
 
-/* Give LIMIT, which is right, its identity. */
+/* Give LIMIT, ZOMBIE, which is right, its identity. */
 void config_limit_identify(struct limit *limit);
+void config_zombie_identify(struct zombie *zombie);
+
+/* Its parts: the N halves of KEY as windows know them (returns BUF), and the
+ * number that stands for TEXT. */
+enum { LIMIT_KEY_TEXT = 64 };
+char *config_limit_print_key(const struct limit_key *key, size_t n,
+                             char buf[LIMIT_KEY_TEXT]);
+uint64_t config_limit_hash(const char *text);
 
 /* What no option can know alone, all blocks: errors, then warnings about what
  * has none.  MS_NOMEM. */

@@ -56,6 +56,9 @@ check_exempt(const struct build *b, const struct config_block *block)
                                        "network"};
     size_t i;
 
+    if (!config_is_written(block, "skip") && !config_is_written(block, "class"))
+        notes_error(b->notes, block->origin, "`exempt %s` needs skip or class",
+                    block->title);
     for (i = 0; i < sizeof keys / sizeof *keys; i++)
         if (config_is_written(block, keys[i]))
             return;
@@ -73,9 +76,10 @@ static const char *const fixed_rules[] = {"relay.denied", "relay.hop",
 static const struct {
     enum option_block kind;
     const char *behind;
-} named_rules[] = {{BLOCK_LIMIT, ""},          {BLOCK_LISTENER, ".auth"},
-                   {BLOCK_LISTENER, ".tls"},   {BLOCK_LISTENER, ".sender"},
-                   {BLOCK_NETWORK, ".port25"}, {BLOCK_NETWORK, ".sender"}};
+} named_rules[] = {{BLOCK_LIMIT, ""},           {BLOCK_ZOMBIE, ""},
+                   {BLOCK_LISTENER, ".auth"},   {BLOCK_LISTENER, ".tls"},
+                   {BLOCK_LISTENER, ".sender"}, {BLOCK_NETWORK, ".port25"},
+                   {BLOCK_NETWORK, ".sender"}};
 
 enum {
     FIXED_RULES = sizeof fixed_rules / sizeof *fixed_rules,
@@ -168,6 +172,15 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_LIMIT:
         config_limit_check(b, block);
         break;
+    case BLOCK_ZOMBIE:
+        config_zombie_check(b, block);
+        break;
+    case BLOCK_VERDICT:
+        config_verdict_check(b, block);
+        break;
+    case BLOCK_NOTICE:
+        config_notice_check(b, block);
+        break;
     case BLOCK_EXEMPT:
         check_exempt(b, block);
         break;
@@ -180,9 +193,6 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_TOP:
     case BLOCK_USERS:
     case BLOCK_OWNERS:
-    case BLOCK_ZOMBIE:
-    case BLOCK_VERDICT:
-    case BLOCK_NOTICE:
     case BLOCK_PRIVACY:
     case BLOCK_API:
     case BLOCK_API_GROUP:
@@ -221,5 +231,7 @@ config_check(const struct build *b)
         config_limit_identify(b->config->limits[i]);
     if (b->config->postmaster != NULL)
         config_limit_identify(b->config->postmaster);
+    for (i = 0; i < b->config->n_zombies; i++)
+        config_zombie_identify(b->config->zombies[i]);
     return MS_OK;
 }

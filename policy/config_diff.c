@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy/config_diff.c - what a reload does to counts. */
+/* policy/config_diff.c - what a reload does to counts and standings. */
 #include <config.h>
 
 #include <stdio.h>
 #include <string.h>
 
 #include "policy/config_build.h"
+#include "policy/zombie.h"
 
 enum { SPANS_MAX = 64 }; /* of one limit; more are not told of */
 
@@ -20,12 +21,19 @@ struct teller {
 };
 
 static void
+tell_of(const struct teller *teller, const char *kind, const char *name,
+        const char *what)
+{
+    char text[192];
+
+    snprintf(text, sizeof text, "%s %s: %s", kind, name, what);
+    teller->line(teller->arg, text);
+}
+
+static void
 tell(const struct teller *teller, const struct limit *limit, const char *what)
 {
-    char text[160];
-
-    snprintf(text, sizeof text, "limit %s: %s", limit->name, what);
-    teller->line(teller->arg, text);
+    tell_of(teller, "limit", limit->name, what);
 }
 
 static bool
@@ -40,17 +48,23 @@ has_span(const struct spans *spans, uint32_t span_s)
 }
 
 static void
+add_span(struct spans *spans, uint32_t span_s)
+{
+    if (span_s != 0 && spans->n < SPANS_MAX && !has_span(spans, span_s))
+        spans->span_s[spans->n++] = span_s;
+}
+
+static void
 add_rates(struct spans *spans, const struct rates *rates)
 {
     size_t i;
 
-    for (i = 0; i < rates->n && spans->n < SPANS_MAX; i++)
-        if (rates->rate[i].span_s != 0 &&
-            !has_span(spans, rates->rate[i].span_s))
-            spans->span_s[spans->n++] = rates->rate[i].span_s;
+    for (i = 0; i < rates->n; i++)
+        add_span(spans, rates->rate[i].span_s);
 }
 
-/* All windows that LIMIT can have, those of its table included. */
+/* All windows that LIMIT can have, those of newcomers and of its table
+ * included. */
 static void
 find_spans(const struct limit *limit, struct spans *spans)
 {
@@ -62,6 +76,8 @@ find_spans(const struct limit *limit, struct spans *spans)
 
     spans->n = 0;
     add_rates(spans, &limit->rates);
+    for (i = 0; i < limit->n_warmups; i++)
+        add_span(spans, limit->warmup[i].rate.span_s);
     for (i = 0; limit->rates_table != NULL &&
                 table_entry(limit->rates_table, i, &entry);
          i++)
@@ -129,6 +145,55 @@ find(const struct config *config, const char *name)
     return NULL;
 }
 
+/* ----- rules about zombies */
+
+static const struct zombie *
+find_zombie(const struct config *config, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < config->n_zombies; i++)
+        if (strcmp(config->zombies[i]->name, name) == 0)
+            return config->zombies[i];
+    return NULL;
+}
+
+/* What becomes of the standings under a rule that was OLD (NULL: none) and is
+ * NEW; NULL: nothing. */
+static const char *
+zombie_change(const struct zombie *old, const struct zombie *new)
+{
+    if (old == NULL)
+        return "is new; it knows nobody yet";
+    if (!zombie_same_key(old, new))
+        return "another key; it knows nobody yet";
+    if (old->mode == new->mode)
+        return NULL;
+    return new->mode == MODE_ENFORCE
+               ? "enforces from now on; who got a standing before is watched"
+               : "only observes from now on; nobody is stopped by it";
+}
+
+static void
+compare_zombies(const struct teller *teller, const struct config *old,
+                const struct config *new)
+{
+    size_t i;
+
+    for (i = 0; i < new->n_zombies; i++) {
+        const struct zombie *zombie = new->zombies[i];
+        const char *what =
+            zombie_change(find_zombie(old, zombie->name), zombie);
+
+        if (what != NULL)
+            tell_of(teller, "zombie", zombie->name, what);
+    }
+    for (i = 0; i < old->n_zombies; i++)
+        if (find_zombie(new, old->zombies[i]->name) == NULL)
+            tell_of(teller, "zombie", old->zombies[i]->name,
+                    "is gone; nobody is stopped by it");
+}
+
 void
 config_diff(const struct config *old, const struct config *new,
             void (*line)(void *arg, const char *text), void *arg)
@@ -147,4 +212,5 @@ config_diff(const struct config *old, const struct config *new,
     for (i = 0; (limit = nth(old, i)) != NULL; i++)
         if (find(new, limit->name) == NULL)
             tell(&teller, limit, "is gone; its counts are dropped");
+    compare_zombies(&teller, old, new);
 }

@@ -222,13 +222,13 @@ add_to_network(const struct reading *r, size_t i, struct origin at,
 }
 
 static enum ms_err
-add_to_exempt(const struct reading *r, size_t i, struct origin at,
-              struct prefix prefix, const char *text)
+add_to_clients(const struct reading *r, size_t i, struct origin at,
+               struct prefix prefix, const char *text)
 {
-    struct exempt *exempt = r->object;
+    struct nettree **clients = reading_at(r);
 
     (void)i, (void)at, (void)text; /* twice is twice allowed */
-    return nettree_add(exempt->clients, prefix, 0, NULL, NULL);
+    return nettree_add(*clients, prefix, 0, NULL, NULL);
 }
 
 enum ms_err
@@ -240,14 +240,15 @@ config_files_prefixes(const struct reading *r)
 enum ms_err
 config_files_clients(const struct reading *r)
 {
-    struct exempt *exempt = r->object;
+    struct nettree **clients = reading_at(r);
     enum ms_err err;
 
-    err = nettree_create(&exempt->clients);
+    err = nettree_create(clients);
     if (err == MS_OK)
-        err = add_prefixes(r, add_to_exempt);
-    if (err == MS_OK)
-        exempt->n_values[EXEMPT_CLIENT] = nettree_count(exempt->clients);
+        err = add_prefixes(r, add_to_clients);
+    if (err == MS_OK && r->block->kind == BLOCK_EXEMPT)
+        ((struct exempt *)r->object)->n_values[EXEMPT_CLIENT] =
+            nettree_count(*clients);
     return err;
 }
 
@@ -307,25 +308,28 @@ config_files_own_table(const struct reading *r)
 void
 config_files_check(const struct reading *r, const struct table *table,
                    enum ms_err (*check)(const struct reading *r,
-                                        const char *value, struct why *why))
+                                        const struct table_entry *entry,
+                                        struct why *why))
 {
     struct table_entry entry;
     struct why why;
     size_t i;
 
     for (i = 0; table_entry(table, i, &entry); i++)
-        if (check(r, entry.value, &why) != MS_OK)
+        if (check(r, &entry, &why) != MS_OK)
             notes_table_error(r->build->notes, reading_place(r, 0),
                               table_path(table), entry.line, why.text);
 }
 
 /* Logins, separated by commas or white space. */
 static enum ms_err
-check_logins(const struct reading *r, const char *value, struct why *why)
+check_logins(const struct reading *r, const struct table_entry *entry,
+             struct why *why)
 {
     const struct config *config = r->build->config;
     static const char between[] = ", \t\r\n";
     char login[ADDRESS_TEXT], text[ADDRESS_TEXT];
+    const char *value = entry->value;
     size_t len, n = 0;
 
     for (value += strspn(value, between); *value != '\0';
@@ -343,15 +347,19 @@ check_logins(const struct reading *r, const char *value, struct why *why)
 }
 
 enum ms_err
-config_files_owners(const struct reading *r)
+config_files_texthash(const struct reading *r)
 {
+    const enum option_type type = r->setting->option->type;
     struct table *table;
     enum ms_err err;
 
     err = config_files_table(r, 0, TABLE_TEXTHASH, &table);
     if (err != MS_OK || table == NULL)
         return err;
-    r->build->config->owners = table;
-    config_files_check(r, table, check_logins);
+    memcpy(reading_at(r), &table, sizeof table);
+    config_files_check(r, table,
+                       type == OPTION_CLASSES    ? config_zombie_class
+                       : type == OPTION_CONTACTS ? config_notice_contact
+                                                 : check_logins);
     return MS_OK;
 }

@@ -11,7 +11,13 @@
 
 #include "policy/charge.h"
 #include "policy/config_build.h"
+#include "policy/date.h"
 #include "policy/guess.h"
+#include "policy/scene.h"
+#include "policy/zombie.h"
+
+#define AGE_LEAST_S ((uint64_t)3600)
+#define AGE_MOST_S ((uint64_t)366 * 86400)
 
 /* ----- key */
 
@@ -142,26 +148,66 @@ check_spans(const struct limit *limit, const struct rates *rates,
     return MS_OK;
 }
 
-/* Rates; the most windows of one line are kept for the sum of all. */
+/* RATE's span is one of RATES', or joins them. */
 static enum ms_err
-check_rates(const struct reading *r, const char *value, struct why *why)
+put_span(struct rates *rates, struct rate rate, struct why *why)
 {
-    struct limit *limit = r->object;
-    struct rates rates;
-    enum ms_err err = rates_parse(value, unit_of(limit), &rates, why);
+    size_t i;
 
-    if (err != MS_OK)
-        return err;
-    if (rates.n > limit->windows)
-        limit->windows = rates.n;
-    return check_spans(limit, &rates, why);
+    for (i = 0; i < rates->n; i++)
+        if (rates->rate[i].span_s == rate.span_s)
+            return MS_OK;
+    return rates_add(rates, rate, why);
+}
+
+/* The windows of somebody with RATES, while new too; the most of anybody are
+ * kept for the sum of all. */
+static enum ms_err
+count_windows(struct limit *limit, const struct rates *rates, struct why *why)
+{
+    enum ms_err err = MS_OK;
+    struct rates all = *rates;
+    size_t i;
+
+    for (i = 0; i < limit->n_warmups && err == MS_OK; i++)
+        err = put_span(&all, limit->warmup[i].rate, why);
+    if (all.n > limit->windows)
+        limit->windows = all.n;
+    return err;
 }
 
 static enum ms_err
-check_tenant(const struct reading *r, const char *value, struct why *why)
+check_rates(const struct reading *r, const struct table_entry *entry,
+            struct why *why)
+{
+    struct limit *limit = r->object;
+    struct rates rates;
+    enum ms_err err = rates_parse(entry->value, unit_of(limit), &rates, why);
+
+    if (err == MS_OK)
+        err = count_windows(limit, &rates, why);
+    return err != MS_OK ? err : check_spans(limit, &rates, why);
+}
+
+static enum ms_err
+check_day(const struct reading *r, const struct table_entry *entry,
+          struct why *why)
+{
+    struct wall day;
+
+    (void)r;
+    if (!date_parse(entry->value, &day))
+        return why_set(why, MS_INVALID, "`%.80s` is no day such as 2027-03-31",
+                       entry->value);
+    return MS_OK;
+}
+
+static enum ms_err
+check_tenant(const struct reading *r, const struct table_entry *entry,
+             struct why *why)
 {
     (void)r;
-    if (strlen(value) > SUBJECT_PART_MAX)
+    if (strlen(entry->value) > SUBJECT_PART_MAX)
         return why_set(why, MS_INVALID, "a tenant of more than %d bytes",
                        SUBJECT_PART_MAX);
     return MS_OK;
@@ -180,6 +226,7 @@ type_for(const struct limit *limit)
 enum ms_err
 config_limit_table(const struct reading *r)
 {
+    const enum option_type type = r->setting->option->type;
     const struct limit *limit = r->object;
     struct table *table;
     enum ms_err err;
@@ -191,12 +238,99 @@ config_limit_table(const struct reading *r)
         return err;
     memcpy(reading_at(r), &table, sizeof table);
     config_files_check(r, table,
-                       r->setting->option->type == OPTION_MAP ? check_tenant
-                                                              : check_rates);
+                       type == OPTION_MAP     ? check_tenant
+                       : type == OPTION_SINCE ? check_day
+                                              : check_rates);
+    return MS_OK;
+}
+
+/* ----- warm-up */
+
+/* Term I as an age, later than BEFORE, in *OUT. */
+static bool
+read_age(const struct reading *r, size_t i, uint64_t before, uint64_t *out)
+{
+    const char *term = reading_term(r, i);
+    uint64_t age_s;
+
+    *out = 0;
+    if (!span_parse(term, &age_s))
+        reading_error(r, i, "`%s` is no age such as 7d", term);
+    else if (age_s < AGE_LEAST_S || age_s > AGE_MOST_S)
+        reading_error(r, i, "`%s` is not from 1h to 366d", term);
+    else if (age_s <= before)
+        reading_error(r, i, "`%s` is not later than the age before it", term);
+    else
+        *out = age_s;
+    return *out != 0;
+}
+
+/* The value of N terms from term I on: "50/1h for 7d". */
+static void
+read_warmup(const struct reading *r, size_t i, size_t n)
+{
+    struct limit *limit = r->object;
+    struct warmup *warmup = &limit->warmup[limit->n_warmups];
+    struct rates rates = {.n = 1};
+    struct why why;
+
+    if (n != 3 || strcmp(reading_term(r, i + 1), "for") != 0) {
+        reading_error(r, i, "`%s` is not of the form 50/1h for 7d",
+                      reading_term(r, i));
+        return;
+    }
+    if (rate_parse(reading_term(r, i), unit_of(limit), &rates.rate[0], &why) !=
+            MS_OK ||
+        check_spans(limit, &rates, &why) != MS_OK) {
+        reading_error(r, i, "%s", why.text);
+        return;
+    }
+    if (!read_age(r, i + 2, limit->n_warmups == 0 ? 0 : warmup[-1].for_s,
+                  &warmup->for_s))
+        return;
+    warmup->rate = rates.rate[0];
+    limit->n_warmups++;
+}
+
+enum ms_err
+config_limit_warmup(const struct reading *r)
+{
+    const struct limit *limit = r->object;
+    const size_t n = r->setting->n_terms;
+    size_t i, next;
+
+    for (i = 0; i < n; i = next) {
+        for (next = i + 1; next < n && !r->setting->terms[next].first; next++)
+            ;
+        if (limit->n_warmups == LIMIT_WARMUPS) {
+            reading_error(r, i, "more than %d rates", LIMIT_WARMUPS);
+            break;
+        }
+        read_warmup(r, i, next - i);
+    }
     return MS_OK;
 }
 
 /* ----- all options together */
+
+/* Who is new is known once there is a sender, and of those only who are
+ * refused. */
+static void
+check_warmup(const struct build *b, const struct config_block *block)
+{
+    struct limit *limit = block->object;
+    const struct origin at = config_text_origin(block, "warmup");
+    struct why why;
+
+    if (count_windows(limit, &limit->rates, &why) != MS_OK)
+        notes_error(b->notes, at, "warmup: together with `rate`, %s", why.text);
+    if (limit->n_warmups > 0 && limit->count == METRIC_CONNECTIONS)
+        notes_error(b->notes, at,
+                    "warmup: connections are counted before it is known who "
+                    "is new");
+    if (limit->n_warmups > 0 && limit == b->config->postmaster)
+        notes_error(b->notes, at, "warmup: limit.postmaster has none");
+}
 
 static bool
 is_address(enum subject_kind kind)
@@ -245,8 +379,7 @@ config_limit_check(const struct build *b, const struct config_block *block)
         limit->count != METRICS)
         notes_error(b->notes, config_text_origin(block, "count"),
                     "count: limit.postmaster counts messages");
-    if (limit->rates.n > limit->windows)
-        limit->windows = limit->rates.n;
+    check_warmup(b, block);
     if (limit->count == METRIC_BYTES)
         b->config->counts_bytes = true;
 }
@@ -261,40 +394,63 @@ print_key(const struct limit_key *key, char *buf, size_t size)
         snprintf(buf, size, "%s", subject_kind_name(key->kind));
 }
 
+char *
+config_limit_print_key(const struct limit_key *key, size_t n,
+                       char buf[LIMIT_KEY_TEXT])
+{
+    char first[32], second[32] = "";
+
+    print_key(&key[0], first, sizeof first);
+    if (n == 2)
+        print_key(&key[1], second, sizeof second);
+    snprintf(buf, LIMIT_KEY_TEXT, "%.30s+%.30s", first, second);
+    return buf;
+}
+
+uint64_t
+config_limit_hash(const char *text)
+{
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    uint64_t id = 0;
+    size_t i;
+
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)text,
+                       strlen(text), NULL, 0);
+    for (i = 0; i < sizeof id; i++)
+        id |= (uint64_t)hash[i] << (8 * i);
+    return id;
+}
+
 /* Names, not numbers of enums: windows outlive this program's version. */
 void
 config_limit_identify(struct limit *limit)
 {
-    unsigned char hash[crypto_generichash_BYTES_MIN];
-    char first[32], second[32] = "", text[192];
-    size_t i;
+    char key[LIMIT_KEY_TEXT], text[192];
 
-    print_key(&limit->key[0], first, sizeof first);
-    if (limit->n_keys == 2)
-        print_key(&limit->key[1], second, sizeof second);
-    snprintf(text, sizeof text, "%s %s+%s %s %s", limit->name, first, second,
+    snprintf(text, sizeof text, "%s %s %s %s", limit->name,
+             config_limit_print_key(limit->key, limit->n_keys, key),
              metric_name(limit->count),
              limit->scope == SCOPE_HOST ? "host" : "fleet");
-    crypto_generichash(hash, sizeof hash, (const unsigned char *)text,
-                       strlen(text), NULL, 0);
-    limit->id = 0;
-    for (i = 0; i < sizeof limit->id; i++)
-        limit->id |= (uint64_t)hash[i] << (8 * i);
+    limit->id = config_limit_hash(text);
+}
+
+/* Are the N halves of A those of B, prefix lengths included? */
+static bool
+same_key(const struct limit_key *a, const struct limit_key *b, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (a[i].kind != b[i].kind || a[i].len4 != b[i].len4 ||
+            a[i].len6 != b[i].len6)
+            return false;
+    return true;
 }
 
 bool
 config_limit_same_key(const struct limit *a, const struct limit *b)
 {
-    size_t i;
-
-    if (a->n_keys != b->n_keys)
-        return false;
-    for (i = 0; i < a->n_keys; i++)
-        if (a->key[i].kind != b->key[i].kind ||
-            a->key[i].len4 != b->key[i].len4 ||
-            a->key[i].len6 != b->key[i].len6)
-            return false;
-    return true;
+    return a->n_keys == b->n_keys && same_key(a->key, b->key, a->n_keys);
 }
 
 /* Do both count the same subjects? */
@@ -307,25 +463,60 @@ same_subjects(const struct limit *a, const struct limit *b)
     return config_limit_same_key(a, b) && strcmp(map_a, map_b) == 0;
 }
 
-/* Is LIMIT, which is number N, the first that counts its subjects? */
+/* Has no rule about zombies before number N its key? */
+static bool
+is_first_zombie(const struct config *config, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (zombie_same_key(config->zombies[i], config->zombies[n]))
+            return false;
+    return true;
+}
+
+/* Is LIMIT, which is number N, the first that counts its subjects?  Zombies
+ * come before all limits. */
 static bool
 is_first(const struct config *config, const struct limit *limit, size_t n)
 {
     size_t i;
 
+    for (i = 0; i < config->n_zombies; i++)
+        if (limit->map == NULL && limit->n_keys == config->zombies[i]->n_keys &&
+            same_key(limit->key, config->zombies[i]->key, limit->n_keys))
+            return false;
     for (i = 0; i < n; i++)
         if (same_subjects(limit, config->limits[i]))
             return false;
     return true;
 }
 
-/* What one step can ask of a store is bounded. */
+/* What the engine remembers of newcomers is bounded. */
+static void
+count_warmups(const struct build *b)
+{
+    const struct config *config = b->config;
+    size_t n = 0, i;
+
+    for (i = 0; i < config->n_limits; i++)
+        if (config->limits[i]->n_warmups > 0 && ++n == FACTS_SEEN + 1)
+            notes_error(b->notes, config->limits[i]->origin,
+                        "from here on, more than %d limits have `warmup`",
+                        FACTS_SEEN);
+}
+
+/* What one step can ask of a store is bounded: a window each for rules about
+ * zombies, and all of limits'. */
 void
 config_limit_sums(const struct build *b)
 {
     const struct config *config = b->config;
-    size_t windows = 0, subjects = 0, i;
+    size_t windows = config->n_zombies, subjects = 0, i;
 
+    count_warmups(b);
+    for (i = 0; i < config->n_zombies; i++)
+        subjects += is_first_zombie(config, i);
     for (i = 0; i < config->n_limits && windows <= CHARGE_ITEMS &&
                 subjects <= CHARGE_SUBJECTS;
          i++) {
@@ -336,14 +527,14 @@ config_limit_sums(const struct build *b)
         windows += limit->windows;
         if (windows > CHARGE_ITEMS)
             notes_error(b->notes, limit->origin,
-                        "from here on, all limits together have more than %d "
+                        "from here on, all limits together have more than %zu "
                         "rates",
-                        CHARGE_ITEMS);
+                        CHARGE_ITEMS - config->n_zombies);
         subjects += is_first(config, limit, i);
         if (subjects > CHARGE_SUBJECTS)
             notes_error(b->notes, limit->origin,
-                        "from here on, all limits together have more than %d "
-                        "kinds of keys",
+                        "from here on, limits and zombies together have more "
+                        "than %d kinds of keys",
                         CHARGE_SUBJECTS);
     }
 }

@@ -6,6 +6,9 @@
 
 #include "policy/address.h"
 #include "policy/config_build.h"
+#include "policy/contact.h"
+
+enum { HEADER_MAX = 64 };
 
 static bool
 canonical_mailbox(const char *text, char out[ADDRESS_TEXT])
@@ -46,6 +49,18 @@ canonical_word(const char *text, char out[ADDRESS_TEXT])
     return true;
 }
 
+/* RFC 5322 section 3.6.8. */
+static bool
+canonical_header(const char *text, char out[ADDRESS_TEXT])
+{
+    const char *p;
+
+    for (p = text; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~' || *p == ':')
+            return false;
+    return strlen(text) <= HEADER_MAX && canonical_word(text, out);
+}
+
 static bool
 canonical(const struct reading *r, size_t i, char out[ADDRESS_TEXT])
 {
@@ -57,6 +72,10 @@ canonical(const struct reading *r, size_t i, char out[ADDRESS_TEXT])
         return canonical_pattern(text, out);
     case OPTION_MAILBOXES:
         return canonical_mailbox(text, out);
+    case OPTION_HEADERS:
+        return canonical_header(text, out);
+    case OPTION_LANGUAGES:
+        return contact_language(text, out);
     case OPTION_NAMES:
         return canonical_name(text, out);
     case OPTION_LOGINS:

@@ -260,7 +260,9 @@ names_tables(enum option_type type)
 {
     return type == OPTION_OWN_TABLE || type == OPTION_PREFIXES ||
            type == OPTION_CLIENTS || type == OPTION_TEXTHASH ||
-           type == OPTION_RATE_TABLE || type == OPTION_MAP;
+           type == OPTION_CLASSES || type == OPTION_CONTACTS ||
+           type == OPTION_RATE_TABLE || type == OPTION_MAP ||
+           type == OPTION_SINCE;
 }
 
 /* Give BLOCK the SETTING, unless it has one that was written too. */

@@ -80,8 +80,8 @@ add_place(const struct reading *r, size_t i, size_t skip, uint8_t *set)
 enum ms_err
 config_refer_in(const struct reading *r)
 {
-    struct limit *limit = r->object;
     const size_t n = r->build->config->n_networks + 1;
+    const bool yes = true;
     uint8_t *with = arena_get(r->build->arena, n);
     uint8_t *without = arena_get(r->build->arena, n);
     bool named = false;
@@ -97,10 +97,11 @@ config_refer_in(const struct reading *r)
         named = true;
         add_place(r, i, 0, with);
         if (strcmp(reading_term(r, i), "loopback") == 0)
-            limit->in_loopback = true;
+            memcpy(reading_count_at(r), &yes, sizeof yes);
     }
     for (i = 0; i < n; i++)
-        limit->in[i] = (uint8_t)((named ? with[i] : ALL_KINDS) & ~without[i]);
+        with[i] = (uint8_t)((named ? with[i] : ALL_KINDS) & ~without[i]);
+    memcpy(reading_at(r), &with, sizeof with);
     return MS_OK;
 }
 
@@ -168,22 +169,37 @@ config_refer_networks(const struct reading *r)
     return MS_OK;
 }
 
-static void
-read_skip_term(const struct reading *r, size_t i)
-{
-    struct exempt *exempt = r->object;
-    const struct config_block *block;
+/* What can be skipped: all of a kind, or one by its name. */
+static const struct {
+    const char *all, *prefix;
+    enum option_block kind;
+} skips[] = {{"limits", "limit.", BLOCK_LIMIT},
+             {"zombies", "zombie.", BLOCK_ZOMBIE}};
 
-    if (strcmp(reading_term(r, i), "limits") == 0) {
+enum { SKIPS = sizeof skips / sizeof *skips };
+
+/* Skip the rule that BLOCK is about; NULL: all of KIND. */
+static void
+skip(struct exempt *exempt, enum option_block kind,
+     const struct config_block *block)
+{
+    if (kind == BLOCK_ZOMBIE && block == NULL)
+        exempt->skip_zombies = true;
+    else if (kind == BLOCK_ZOMBIE)
+        exempt->skip_zombie[((const struct zombie *)block->object)->index] = 1;
+    else if (block == NULL)
         exempt->skip_all = true;
-        return;
-    }
-    if (strncmp(reading_term(r, i), "limit.", 6) != 0) {
-        reading_error(r, i, "`%s` is neither limits nor limit.NAME",
-                      reading_term(r, i));
-        return;
-    }
-    block = find_block(r, i, 6, BLOCK_LIMIT);
+    else
+        exempt->skip[((const struct limit *)block->object)->index] = 1;
+}
+
+/* Term I names one rule of kind number J. */
+static void
+read_skip_name(const struct reading *r, size_t i, size_t j)
+{
+    const struct config_block *block =
+        find_block(r, i, strlen(skips[j].prefix), skips[j].kind);
+
     if (block == NULL || block->object == NULL)
         return;
     if (block->object == r->build->config->postmaster)
@@ -191,7 +207,33 @@ read_skip_term(const struct reading *r, size_t i)
                       "limit.postmaster refuses nothing; there is "
                       "nothing to skip");
     else
-        exempt->skip[((const struct limit *)block->object)->index] = 1;
+        skip(r->object, skips[j].kind, block);
+}
+
+static void
+read_skip_term(const struct reading *r, size_t i)
+{
+    const char *term = reading_term(r, i);
+    char hint[GUESS_TEXT];
+    struct guess guess;
+    size_t j;
+
+    guess_start(&guess, term);
+    for (j = 0; j < SKIPS; j++) {
+        if (strcmp(term, skips[j].all) == 0) {
+            skip(r->object, skips[j].kind, NULL);
+            return;
+        }
+        if (strncmp(term, skips[j].prefix, strlen(skips[j].prefix)) == 0) {
+            read_skip_name(r, i, j);
+            return;
+        }
+        guess_try(&guess, skips[j].all);
+    }
+    reading_error(r, i,
+                  "`%s` is none of: limits | limit.NAME | zombies | "
+                  "zombie.NAME%s",
+                  term, guess_print(&guess, hint));
 }
 
 enum ms_err

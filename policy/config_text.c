@@ -38,6 +38,8 @@ static const char built_in[] =
     "                 mode = observe }\n"
     "limit postmaster { key = client  count = messages  rate = 50/1h\n"
     "                   scope = host }\n"
+    "zombie account { key = user }\n"
+    "zombie machine { key = client  in = relays }\n"
     "users { }\n"
     "store { }\n"
     "privacy { }\n"
@@ -229,8 +231,21 @@ config_text_is_shared(const struct config_text *text)
 
 /* ----- defaults */
 
+/* Is a login part of BLOCK's key? */
+static bool
+has_user(const struct config_block *block)
+{
+    const struct config_setting *key = config_text_setting(block, "key");
+    const char *text = key == NULL ? "" : key->terms[0].text;
+
+    return strcmp(text, "user") == 0 || strncmp(text, "user+", 5) == 0 ||
+           (strchr(text, '+') != NULL &&
+            strcmp(strchr(text, '+'), "+user") == 0);
+}
+
 /* Submission takes only a login's own senders, once it is known whose is
- * which; and who has no shared store need not read about one. */
+ * which; a person with a login shall know at once; and who has no shared store
+ * need not read about one. */
 static const char *
 preset(const struct config_text *text, const struct config_block *block,
        const struct option *option)
@@ -242,6 +257,9 @@ preset(const struct config_text *text, const struct config_block *block,
         strncmp(block->title, "submission", 10) == 0 &&
         config_text_find(text, BLOCK_OWNERS, "") != NULL)
         return "owned";
+    if (block->kind == BLOCK_ZOMBIE &&
+        strcmp(option->name, "quarantine") == 0 && has_user(block))
+        return "reject";
     return option->preset;
 }
 

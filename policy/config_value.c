@@ -4,11 +4,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "policy/address.h"
 #include "policy/config_build.h"
+#include "policy/contact.h"
+#include "policy/date.h"
 #include "policy/guess.h"
 #include "policy/rate.h"
 
@@ -73,9 +74,14 @@ config_value_set(const struct reading *r)
     unsigned value, all = 0;
     size_t i;
 
-    for (i = 0; i < r->setting->n_terms; i++)
-        if (find_word(r, i, &value))
-            all |= value;
+    for (i = 0; i < r->setting->n_terms; i++) {
+        if (!find_word(r, i, &value))
+            continue;
+        if (value == 0 && r->setting->n_terms > 1)
+            reading_error(r, i, "`%s` can only stand alone",
+                          reading_term(r, i));
+        all |= value;
+    }
     memcpy(reading_at(r), &all, sizeof all);
     return MS_OK;
 }
@@ -207,12 +213,10 @@ config_value_time(const struct reading *r)
 enum ms_err
 config_value_span(const struct reading *r)
 {
-    static const struct unit units[] = {
-        {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
     uint64_t n = 0; /* none at all needs no unit */
 
     if (strcmp(reading_term(r, 0), "0") != 0 &&
-        !read_units(reading_term(r, 0), units, &n))
+        !span_parse(reading_term(r, 0), &n))
         reading_error(r, 0, "`%s` is no span such as 12h or 90d",
                       reading_term(r, 0));
     else if (check_range(r, n))
@@ -241,9 +245,9 @@ store_copy(const struct reading *r, const char *text)
 static const char *
 check_placeholder(const struct reading *r, const char *text)
 {
-    static const char *const known[] = {"recipient", "sender", "used",
-                                        "limit",     "span",   "retry",
-                                        "ref",       "client", "user"};
+    static const char *const known[] = {"recipient", "sender", "used", "limit",
+                                        "span",      "retry",  "ref",  "client",
+                                        "user",      "help"};
     const char *end = strpbrk(text + 1, "{}");
     char name[32], hint[GUESS_TEXT];
     struct guess guess;
@@ -270,12 +274,13 @@ check_placeholder(const struct reading *r, const char *text)
 static void
 check_reply(const struct reading *r, const char *text)
 {
+    const bool fields = r->setting->option->type == OPTION_REPLY;
     const char *p = text;
 
     if (*p == '\0')
         reading_error(r, 0, "the text is empty");
     while (*p != '\0') {
-        if (*p == '{') {
+        if (fields && *p == '{') {
             p = check_placeholder(r, p);
         } else if (*p < ' ' || *p > '~') {
             reading_error(r, 0, "a reply can hold printable ASCII only");
@@ -284,6 +289,18 @@ check_reply(const struct reading *r, const char *text)
             p++;
         }
     }
+}
+
+static void
+check_mailbox(const struct reading *r, const char *text)
+{
+    char name[CONTACT_NAME], address[ADDRESS_TEXT];
+
+    if (!contact_mailbox(text, name, address))
+        reading_error(r, 0,
+                      "`%s` is no mailbox such as \"Example Mail "
+                      "<postmaster@example.org>\"",
+                      text);
 }
 
 enum ms_err
@@ -309,7 +326,9 @@ config_value_text(const struct reading *r)
         memcpy(text + at, reading_term(r, i), strlen(reading_term(r, i)));
         at += strlen(reading_term(r, i));
     }
-    if (setting->option->type == OPTION_REPLY)
+    if (setting->option->type == OPTION_MAILBOX)
+        check_mailbox(r, text);
+    else if (setting->option->type != OPTION_TEXT)
         check_reply(r, text);
     return store_text(r, text);
 }
@@ -362,61 +381,18 @@ config_value_path(const struct reading *r)
 
 /* ----- dates */
 
-static bool
-is_leap(unsigned year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-/* Days from 1970-01-01 to a day of the Gregorian calendar after 1970. */
-static int64_t
-days_since_epoch(unsigned year, unsigned month, unsigned day)
-{
-    static const unsigned before[] = {0,   31,  59,  90,  120, 151,
-                                      181, 212, 243, 273, 304, 334};
-    const int64_t y = year - 1;
-
-    return (int64_t)(year - 1970) * 365 + (y / 4 - y / 100 + y / 400) -
-           (1969 / 4 - 1969 / 100 + 1969 / 400) + before[month - 1] + day - 1 +
-           (month > 2 && is_leap(year));
-}
-
-static bool
-parse_date(const char *text, struct wall *end)
-{
-    static const unsigned lengths[] = {31, 28, 31, 30, 31, 30,
-                                       31, 31, 30, 31, 30, 31};
-    unsigned year, month, day, last;
-    size_t i;
-
-    if (strlen(text) != 10)
-        return false;
-    for (i = 0; i < 10; i++)
-        if (i == 4 || i == 7 ? text[i] != '-' : text[i] < '0' || text[i] > '9')
-            return false;
-    year = (unsigned)strtoul(text, NULL, 10);
-    month = (unsigned)strtoul(text + 5, NULL, 10);
-    day = (unsigned)strtoul(text + 8, NULL, 10);
-    if (year < 1970 || month < 1 || month > 12 || day < 1)
-        return false;
-    last = lengths[month - 1] + (month == 2 && is_leap(year));
-    if (day > last)
-        return false;
-    end->s = (days_since_epoch(year, month, day) + 1) * 86400;
-    return true;
-}
-
 enum ms_err
 config_value_date(const struct reading *r)
 {
     const bool yes = true;
     struct wall end;
 
-    if (!parse_date(reading_term(r, 0), &end)) {
+    if (!date_parse(reading_term(r, 0), &end)) {
         reading_error(r, 0, "`%s` is no day such as 2027-03-31",
                       reading_term(r, 0));
         return MS_OK;
     }
+    end.s += 86400;
     memcpy(reading_at(r), &end, sizeof end);
     memcpy(reading_count_at(r), &yes, sizeof yes);
     return MS_OK;
@@ -431,4 +407,15 @@ config_value_domain(const struct reading *r)
         return store_copy(r, domain);
     reading_error(r, 0, "`%s` is no domain name", reading_term(r, 0));
     return MS_OK;
+}
+
+enum ms_err
+config_value_address(const struct reading *r)
+{
+    const char *text = reading_term(r, 0);
+
+    if (!contact_is_address(text))
+        reading_error(r, 0, "`%s` is no address such as help@example.org",
+                      text);
+    return store_text(r, text);
 }

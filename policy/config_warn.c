@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "policy/config_build.h"
+#include "policy/zombie.h"
 
 /* ----- networks */
 
@@ -161,19 +162,27 @@ kinds_with(enum subject_kind kind)
     return KIND_STRANGER | KIND_RELAY | KIND_LOGIN | KIND_LOCAL;
 }
 
-/* Can LIMIT count anything at place I (0: outside of all networks)? */
+/* The sessions at place I (0: outside of all networks), of those in SET, that
+ * have a subject of the N halves of KEY. */
+static uint8_t
+kinds_at(const struct limit_key *key, size_t n, const uint8_t *set, size_t i)
+{
+    uint8_t kinds = set[i];
+    size_t j;
+
+    for (j = 0; j < n; j++) {
+        kinds &= kinds_with(key[j].kind);
+        if (i == 0 && key[j].kind == SUBJECT_NETWORK)
+            kinds = 0;
+    }
+    return kinds;
+}
+
+/* Can LIMIT count anything there? */
 static bool
 holds_at(const struct limit *limit, size_t i)
 {
-    uint8_t kinds = limit->in[i];
-    size_t j;
-
-    for (j = 0; j < limit->n_keys; j++) {
-        kinds &= kinds_with(limit->key[j].kind);
-        if (i == 0 && limit->key[j].kind == SUBJECT_NETWORK)
-            kinds = 0;
-    }
-    return kinds != 0;
+    return kinds_at(limit->key, limit->n_keys, limit->in, i) != 0;
 }
 
 static bool
@@ -242,18 +251,47 @@ warn_fallback(const struct build *b, const struct config_block *block)
                       host ? "by its scope" : "as all are without a Redis");
 }
 
+/* Who is new gets the smaller of two rates. */
+static void
+warn_warmup(const struct build *b, const struct config_block *block)
+{
+    const struct limit *limit = block->object;
+    size_t i, j;
+
+    if (limit->since != NULL && limit->n_warmups == 0)
+        notes_warning(b->notes, config_text_origin(block, "since"),
+                      "since: limit `%s` has no `warmup`", limit->name);
+    for (i = 0; i < limit->n_warmups; i++)
+        for (j = 0; j < limit->rates.n; j++)
+            if (limit->rates.rate[j].span_s == limit->warmup[i].rate.span_s &&
+                limit->rates.rate[j].n <= limit->warmup[i].rate.n)
+                notes_warning(b->notes, config_text_origin(block, "warmup"),
+                              "warmup: a rate of limit `%s` is not below its "
+                              "`rate` over the same span",
+                              limit->name);
+}
+
+/* Does what is set in ON hold on some listener? */
+static bool
+has_listener(const struct config *config, uint64_t on)
+{
+    const uint64_t all = config->n_listeners >= 64
+                             ? UINT64_MAX
+                             : ((uint64_t)1 << config->n_listeners) - 1;
+
+    return (on & all) != 0;
+}
+
 static void
 warn_limit(const struct build *b, const struct config_block *block)
 {
     const struct config *config = b->config;
     const struct limit *limit = block->object;
-    const uint64_t all = config->n_listeners >= 64
-                             ? UINT64_MAX
-                             : ((uint64_t)1 << config->n_listeners) - 1;
     size_t i;
 
     warn_fallback(b, block);
-    if ((limit->on & all) == 0) {
+    warn_warmup(b, block);
+    if (!has_listener(config, limit->on)) {
         notes_warning(b->notes, config_text_origin(block, "on"),
                       "on: limit `%s` holds on no listener", limit->name);
         return;
@@ -268,6 +306,61 @@ warn_limit(const struct build *b, const struct config_block *block)
     }
     for (i = 0; i < config->n_exempts && limit != config->postmaster; i++)
         warn_shadow(b, limit, config->exempts[i]);
+}
+
+/* ----- zombies */
+
+/* What is about addresses judges no login. */
+static bool
+judges_at(const struct zombie *zombie, size_t i)
+{
+    uint8_t kinds = kinds_at(zombie->key, zombie->n_keys, zombie->in, i);
+
+    if (zombie_is_address(zombie))
+        kinds &= (uint8_t)~KIND_LOGIN;
+    return kinds != 0;
+}
+
+/* Who is stopped, and who is told, must be able to do something about it. */
+static void
+warn_people(const struct build *b, const struct config_block *block)
+{
+    const struct config *config = b->config;
+    const struct zombie *zombie = block->object;
+
+    if (zombie->mode == MODE_ENFORCE && config->support == NULL)
+        notes_warning(b->notes, config_text_origin(block, "mode"),
+                      "mode: refusals of zombie `%s` cannot say where help "
+                      "is; write `support`",
+                      zombie->name);
+    if (zombie->self_release && config->notice.contacts == NULL)
+        notes_warning(b->notes, config_text_origin(block, "self_release"),
+                      "self_release: nobody gets a code without `contacts` in "
+                      "a block `notice`");
+    if ((zombie->notify & NOTIFY_OWNER) != 0 && config->notice.from == NULL)
+        notes_warning(b->notes, config_text_origin(block, "notify"),
+                      "notify: the owner gets no letter without a block "
+                      "`notice`");
+}
+
+static void
+warn_zombie(const struct build *b, const struct config_block *block)
+{
+    const struct zombie *zombie = block->object;
+    size_t i;
+
+    warn_people(b, block);
+    if (!has_listener(b->config, zombie->on)) {
+        notes_warning(b->notes, config_text_origin(block, "on"),
+                      "on: zombie `%s` holds on no listener", zombie->name);
+        return;
+    }
+    for (i = 0; i <= b->config->n_networks; i++)
+        if (judges_at(zombie, i))
+            return;
+    notes_warning(b->notes, config_text_origin(block, "in"),
+                  "in: zombie `%s` never holds: nobody there has its key",
+                  zombie->name);
 }
 
 /* ----- the rest */
@@ -298,11 +391,10 @@ warn_top(const struct build *b, const struct config_block *top)
                       "has no password");
 }
 
-/* Is SOCKET, "inet:8896@127.0.0.1", one that only this machine reaches? */
+/* Is HOST this machine, to which nobody else comes? */
 static bool
-is_own(const char *socket)
+is_own(const char *host)
 {
-    const char *host = strchr(socket, '@') + 1;
     struct prefix prefix;
 
     return strcmp(host, "localhost") == 0 ||
@@ -315,10 +407,23 @@ warn_status(const struct build *b, const struct config_block *block)
 {
     const char *socket = b->config->status.listen;
 
-    if (socket != NULL && !is_own(socket))
+    if (socket != NULL && !is_own(strchr(socket, '@') + 1))
         notes_warning(b->notes, config_text_origin(block, "listen"),
                       "listen: whoever reaches this port can read it; there "
                       "is no password, and no TLS");
+}
+
+static void
+warn_notice(const struct build *b, const struct config_block *block)
+{
+    const char *url = b->config->notice.webhook;
+    char host[URL_HOST];
+
+    if (url != NULL && strncmp(url, "http:", 5) == 0 &&
+        config_notice_host(url, host) && !is_own(host))
+        notes_warning(b->notes, config_text_origin(block, "webhook"),
+                      "webhook: without https others can read on the way who "
+                      "is stopped");
 }
 
 enum ms_err
@@ -335,12 +440,16 @@ config_warn(const struct build *b)
             config_store_warn(b, block);
         else if (block->kind == BLOCK_STATUS)
             warn_status(b, block);
+        else if (block->kind == BLOCK_NOTICE)
+            warn_notice(b, block);
         else if (block->off || block->object == NULL)
             continue;
         else if (block->kind == BLOCK_NETWORK)
             warn_network(b, block);
         else if (block->kind == BLOCK_LIMIT)
             warn_limit(b, block);
+        else if (block->kind == BLOCK_ZOMBIE)
+            warn_zombie(b, block);
         else if (block->kind == BLOCK_EXEMPT)
             warn_exempt(b, block);
     }

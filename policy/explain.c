@@ -13,7 +13,9 @@
 #include "policy/explain_say.h"
 #include "policy/window.h"
 
-enum { ROUNDS = 4 /* of one stage: desk, limits, held, and one to spare */ };
+enum {
+    ROUNDS = 4 /* of one stage: desk, limits, help or held, one to spare */
+};
 
 const char *
 explain_outcome_name(enum explain_outcome outcome)
@@ -141,6 +143,32 @@ note_look(struct explanation *e, size_t i, const struct charge_item *asked,
                  (item->kind == CHARGE_TAKE && !answer->over);
 }
 
+/* How those stand whom the engine asks about in this round. */
+static void
+note_stands(struct explanation *e, const struct charge_item *asked,
+            const struct charge_answers *answers)
+{
+    for (size_t i = 0; i < e->p.n_judged; i++) {
+        const size_t at = e->p.judged[i].item;
+        const struct charge_answer *answer = &answers->item[at];
+        const uint64_t room_ms = answer->room_ms;
+
+        if (at >= answers->n || e->n_stands == POLICY_JUDGED)
+            continue;
+        e->stand[e->n_stands++] = (struct explain_stand){
+            .zombie = e->p.judged[i].zombie,
+            .subject = *e->p.items[at].subject,
+            .standing = answer->standing,
+            .throttle = answer->throttle,
+            .used = answer->used > asked[at].n ? answer->used - asked[at].n : 0,
+            .over = asked[at].throttled && answer->over,
+            .room_s = room_ms == UINT64_MAX
+                          ? UINT64_MAX
+                          : room_ms / 1000 + (room_ms % 1000 != 0),
+        };
+    }
+}
+
 /* Answer what the engine wants to know; ANSWERS is NULL if nobody can. */
 static enum ms_err
 look(struct explanation *e, struct charge_answers *answers)
@@ -156,6 +184,7 @@ look(struct explanation *e, struct charge_answers *answers)
         mend_answer(&e->p.items[i], &items[i], &answers->item[i]);
         note_look(e, i, &items[i], &answers->item[i]);
     }
+    note_stands(e, items, answers);
     return MS_OK;
 }
 
@@ -179,7 +208,7 @@ judge(struct explanation *e, enum stage stage)
     bool done = false;
 
     e->stage = stage;
-    e->n_looks = 0;
+    e->n_looks = e->n_stands = 0;
     policy_ask(e->asked->config, &e->facts, stage, &e->p);
     for (int round = 0; round < ROUNDS && err == MS_OK && !done; round++) {
         const bool looks = e->p.wants && e->asked->look != NULL;
@@ -242,8 +271,11 @@ walk_mail(struct explanation *e, const struct verdict *connect)
         return err;
     explain_mail(e);
     if (!policy_refuses(&e->p) || e->p.verdict.limit != NULL ||
-        e->p.verdict.failed)
+        e->p.verdict.zombie != NULL || e->p.verdict.failed) {
+        explain_zombies(e);
         explain_limits(e);
+    }
+    policy_count(&e->p, &e->facts);
     if (policy_refuses(&e->p))
         meet(e, &e->p.verdict, STAGE_MAIL);
     meet(e, connect, STAGE_CONNECT);
@@ -260,6 +292,7 @@ walk_recipient(struct explanation *e, const char *recipient)
     if (err != MS_OK)
         return err;
     explain_recipient(e);
+    explain_zombies(e);
     explain_limits(e);
     if (policy_refuses(&e->p)) {
         meet(e, &e->p.verdict, STAGE_RCPT);
@@ -284,6 +317,7 @@ walk_end(struct explanation *e)
     err = judge(e, STAGE_END);
     if (err != MS_OK)
         return err;
+    explain_zombies(e);
     explain_limits(e);
     explain_idle_limits(e);
     meet(e, &e->p.verdict, STAGE_END);
@@ -370,7 +404,9 @@ tell_verdict(struct explanation *e)
         e->stage = e->first_stage;
     e->recipient = NULL;
     explain_begin(e, v->rule[0] != '\0' ? v->rule : "verdict",
-                  v->limit != NULL ? v->limit->origin : e->first_origin);
+                  v->limit != NULL    ? v->limit->origin
+                  : v->zombie != NULL ? v->zombie->origin
+                                      : e->first_origin);
     say_verdict(e, v);
     if (v->action == VERDICT_CONTINUE || v->action == VERDICT_ACCEPT)
         outcome = EXPLAIN_PASS;
@@ -394,7 +430,8 @@ policy_explain(const struct explain_asked *asked,
     e.facts.recipient = e.recipient = NULL;
     e.facts.rcpt_mailer = NULL;
     e.facts.refused = e.facts.unknown = false;
-    e.n_looks = e.n_own = e.n_refused = 0;
+    e.n_looks = e.n_stands = e.n_own = e.n_refused = 0;
+    e.shown_zombies = 0;
     memset(e.shown, 0, sizeof e.shown);
     verdict_continue(&e.first);
     e.first_stage = STAGE_MAIL;

@@ -54,109 +54,6 @@ begin(struct explanation *e, const struct limit *limit)
     explain_begin(e, rule, limit->origin);
 }
 
-/* ----- limits that do not hold */
-
-/* The session as `in =` sees it. */
-static const char *
-kind_words(enum session_kind kind)
-{
-    switch (kind) {
-    case KIND_STRANGER:
-        return "strangers";
-    case KIND_RELAY:
-        return "relays, that is networks that may send anywhere";
-    case KIND_LOGIN:
-        return "logins";
-    case KIND_LOCAL:
-        return "mail that does not come by SMTP";
-    }
-    return "";
-}
-
-static void
-say_other_session(struct explanation *e, const struct limit *limit)
-{
-    const struct scene *scene = &e->p.scene;
-    const struct network *network = scene->network;
-
-    if (limit->in[network != NULL ? network->index + 1 : 0] != 0)
-        explain_say(e, "it does not hold for %s", kind_words(scene->kind));
-    else if (network != NULL)
-        explain_say(e, "it does not hold in network %s", network->name);
-    else
-        explain_say(e, "it holds in certain networks, and the client is in "
-                       "none");
-}
-
-static void
-say_exempt(struct explanation *e, const struct exempt *exempt)
-{
-    explain_say(e, "exempt %s", exempt->name);
-    if (exempt->has_until) {
-        explain_say(e, ", until the end of ");
-        explain_say_day(e, (struct wall){exempt->until.s - 1});
-    }
-    if (exempt->note != NULL)
-        explain_say(e, ": %s", exempt->note);
-}
-
-/* A limit that does not hold, by STATE; it has been begun. */
-static void
-say_state(struct explanation *e, const struct limit *limit,
-          enum limit_state state, const struct limit_reason *reason)
-{
-    switch (state) {
-    case LIMIT_APPLIES:
-        break;
-    case LIMIT_OTHER_LISTENER:
-        explain_say(e, "it does not hold on listener %s",
-                    e->p.scene.listener->name);
-        break;
-    case LIMIT_OTHER_SESSION:
-        say_other_session(e, limit);
-        break;
-    case LIMIT_LOOPBACK:
-        explain_say(e, "it counts addresses, and this one is of network "
-                       "loopback");
-        break;
-    case LIMIT_EXEMPT:
-        say_exempt(e, reason->exempt);
-        break;
-    case LIMIT_RELEASED:
-        explain_say(e, "exempt by ");
-        explain_say_act(e, reason->act);
-        break;
-    }
-}
-
-/* Why LIMIT finds nobody here to count. */
-static const char *
-nobody(const struct explanation *e, const struct limit *limit)
-{
-    const struct scene *scene = &e->p.scene;
-
-    for (size_t i = 0; i < limit->n_keys; i++) {
-        const enum subject_kind kind = limit->key[i].kind;
-
-        if (kind == SUBJECT_CLIENT || kind == SUBJECT_PREFIX) {
-            if (is_local(e))
-                return "it counts clients, and this mail comes from none";
-        } else if (is_local(e) &&
-                   (kind == SUBJECT_USER || kind == SUBJECT_SENDER)) {
-            continue; /* its sender answers for it */
-        } else if (*limit_name(scene, kind) == '\0') {
-            if (kind == SUBJECT_USER)
-                return "it counts logins, and there is none";
-            if (kind == SUBJECT_NETWORK)
-                return "it counts networks, and the client is in none";
-            return scene->kind == KIND_STRANGER
-                       ? "it counts senders, but not those of strangers"
-                       : "it counts senders, and this one is empty";
-        }
-    }
-    return "there is nobody to count";
-}
-
 /* ----- what is used */
 
 static void
@@ -184,6 +81,21 @@ say_used(struct explanation *e, const struct limit *limit, struct rate rate,
         explain_say(e, ", and %lu more by this message", (unsigned long)own);
 }
 
+static void
+say_newcomer(struct explanation *e, struct limit_age age)
+{
+    char span[RATE_TEXT];
+
+    if (age.first_s == 0) {
+        explain_say(e, "; a newcomer, never seen before");
+        return;
+    }
+    explain_say(e, "; a newcomer, first seen on ");
+    explain_say_day(e, (struct wall){age.first_s});
+    explain_say(e, ", until that is %s ago",
+                verdict_span(age.warmup->for_s, span));
+}
+
 /* Where the rate comes from, if not from the limit itself. */
 static void
 say_source(struct explanation *e, const struct limit *limit,
@@ -196,6 +108,9 @@ say_source(struct explanation *e, const struct limit *limit,
         break;
     case LIMIT_TABLE:
         explain_say(e, "; by the table %s", table_path(limit->rates_table));
+        break;
+    case LIMIT_WARMUP:
+        say_newcomer(e, limit_age(limit, scene));
         break;
     case LIMIT_RAISED:
         explain_say(e, "; raised by ");
@@ -394,12 +309,12 @@ tell_limit(struct explanation *e, const struct limit *limit)
         return;
     if (state != LIMIT_APPLIES) {
         begin(e, limit);
-        say_state(e, limit, state, &reason);
+        explain_say_state(e, limit->in, "counts", state, &reason);
         explain_end(e, EXPLAIN_SKIP);
         *shown = true;
     } else if (!limit_subject(limit, &e->p.scene, &subject)) {
         begin(e, limit);
-        explain_say(e, "%s", nobody(e, limit));
+        explain_say_nobody(e, limit->key, limit->n_keys, "counts");
         explain_end(e, EXPLAIN_SKIP);
         *shown = true;
     } else if (is_brought(e, limit)) {
@@ -440,7 +355,7 @@ tell_held(struct explanation *e)
     for (size_t i = 0; i < e->n_looks; i++) {
         const struct explain_look *look = &e->look[i];
 
-        if (!look->held || !look->over)
+        if (!look->held || !look->over || look->limit == NULL)
             continue;
         begin(e, look->limit);
         explain_say(e,

@@ -98,6 +98,119 @@ explain_say_act(struct explanation *e, const struct act *act)
         explain_say(e, ": %s", act->note);
 }
 
+/* ----- rules that do not hold */
+
+/* The session as `in =` sees it. */
+static const char *
+kind_words(enum session_kind kind)
+{
+    switch (kind) {
+    case KIND_STRANGER:
+        return "strangers";
+    case KIND_RELAY:
+        return "relays, that is networks that may send anywhere";
+    case KIND_LOGIN:
+        return "logins";
+    case KIND_LOCAL:
+        return "mail that does not come by SMTP";
+    }
+    return "";
+}
+
+static void
+say_other_session(struct explanation *e, const uint8_t *in)
+{
+    const struct scene *scene = &e->p.scene;
+    const struct network *network = scene->network;
+
+    if (in[network != NULL ? network->index + 1 : 0] != 0)
+        explain_say(e, "it does not hold for %s", kind_words(scene->kind));
+    else if (network != NULL)
+        explain_say(e, "it does not hold in network %s", network->name);
+    else
+        explain_say(e, "it holds in certain networks, and the client is in "
+                       "none");
+}
+
+static void
+say_exempt(struct explanation *e, const struct exempt *exempt)
+{
+    explain_say(e, "exempt %s", exempt->name);
+    if (exempt->has_until) {
+        explain_say(e, ", until the end of ");
+        explain_say_day(e, (struct wall){exempt->until.s - 1});
+    }
+    if (exempt->note != NULL)
+        explain_say(e, ": %s", exempt->note);
+}
+
+void
+explain_say_state(struct explanation *e, const uint8_t *in, const char *verb,
+                  enum limit_state state, const struct limit_reason *reason)
+{
+    switch (state) {
+    case LIMIT_APPLIES:
+        break;
+    case LIMIT_OTHER_LISTENER:
+        explain_say(e, "it does not hold on listener %s",
+                    e->p.scene.listener->name);
+        break;
+    case LIMIT_OTHER_SESSION:
+        say_other_session(e, in);
+        break;
+    case LIMIT_LOOPBACK:
+        explain_say(e,
+                    "it %s addresses, and this one is of network "
+                    "loopback",
+                    verb);
+        break;
+    case LIMIT_LOGIN:
+        explain_say(e, "it %s addresses, and this is a login", verb);
+        break;
+    case LIMIT_EXEMPT:
+        say_exempt(e, reason->exempt);
+        break;
+    case LIMIT_RELEASED:
+        explain_say(e, "exempt by ");
+        explain_say_act(e, reason->act);
+        break;
+    }
+}
+
+void
+explain_say_nobody(struct explanation *e, const struct limit_key *key, size_t n,
+                   const char *verb)
+{
+    const struct scene *scene = &e->p.scene;
+    const bool local = scene->kind == KIND_LOCAL;
+
+    for (size_t i = 0; i < n; i++) {
+        const enum subject_kind kind = key[i].kind;
+        const bool address = kind == SUBJECT_CLIENT || kind == SUBJECT_PREFIX;
+        const char *why = NULL;
+
+        if (address && local)
+            why = "clients, and this mail comes from none";
+        else if (address && scene->client.family == 0)
+            why = "clients, and this one is not known";
+        else if (address || *limit_name(scene, kind) != '\0' ||
+                 (local && *scene->sender != '\0' &&
+                  (kind == SUBJECT_USER || kind == SUBJECT_SENDER)))
+            continue;
+        else if (kind == SUBJECT_USER && !local)
+            why = "logins, and there is none";
+        else if (kind == SUBJECT_NETWORK)
+            why = "networks, and the client is in none";
+        else if (scene->kind == KIND_STRANGER)
+            why = "senders, but not those of strangers";
+        else
+            why = "senders, and this one is empty";
+        explain_say(e, "it %s %s", verb, why);
+        return;
+    }
+    explain_say(e, "there is nobody here that it %s", verb);
+}
+
 void
 explain_end(struct explanation *e, enum explain_outcome outcome)
 {

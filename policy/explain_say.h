@@ -12,6 +12,7 @@
 
 #include "policy/acts.h"
 #include "policy/explain.h"
+#include "policy/limit.h"
 #include "policy/option_block.h"
 
 /* What was learnt of one window at this stage. */
@@ -31,6 +32,17 @@ struct explain_look {
 
 enum { EXPLAIN_LOOKS = 2 * CHARGE_ITEMS };
 
+/* What was learnt at this stage of one whom a rule of zombies judges. */
+struct explain_stand {
+    const struct zombie *zombie;
+    struct subject subject;
+    enum standing standing;
+    uint32_t throttle; /* recipients per hour, while throttled */
+    uint64_t used;     /* of them, without this message */
+    bool over;
+    uint64_t room_s;
+};
+
 struct explanation {
     const struct explain_asked *asked;
     void (*each)(void *to, const struct explain_step *step);
@@ -41,6 +53,8 @@ struct explanation {
     struct policy p;
     struct explain_look look[EXPLAIN_LOOKS]; /* of this stage */
     size_t n_looks;
+    struct explain_stand stand[POLICY_JUDGED]; /* of this stage */
+    size_t n_stands;
     struct {
         uint64_t window;
         uint32_t n;
@@ -48,6 +62,7 @@ struct explanation {
     size_t n_own;
     size_t n_refused;         /* recipients */
     bool shown[CHARGE_ITEMS]; /* limits that have been told of, by index */
+    uint64_t shown_zombies;   /* the same of rules of zombies: bits */
     struct verdict held;      /* for the facts */
     struct verdict first;     /* that the client meets */
     enum stage first_stage;
@@ -71,6 +86,16 @@ void explain_say_act(struct explanation *e, const struct act *act);
 void explain_say_day(struct explanation *e, struct wall when);
 void explain_say_minute(struct explanation *e, struct wall when);
 
+/* Add why a rule, which has IN and "counts" or "judges" (VERB), does not hold
+ * here: by STATE, which is not LIMIT_APPLIES. */
+void explain_say_state(struct explanation *e, const uint8_t *in,
+                       const char *verb, enum limit_state state,
+                       const struct limit_reason *reason);
+
+/* Add why one with N keys finds nobody here. */
+void explain_say_nobody(struct explanation *e, const struct limit_key *key,
+                        size_t n, const char *verb);
+
 /* Hand it on as OUTCOME; as what refuses: by the mode of the scene. */
 void explain_end(struct explanation *e, enum explain_outcome outcome);
 void explain_end_refusal(struct explanation *e);
@@ -91,6 +116,9 @@ void explain_mail(struct explanation *e);
 
 /* Where the recipient is, and whether mail may go there. */
 void explain_recipient(struct explanation *e);
+
+/* How all stand whom rules of zombies judge, and what follows. */
+void explain_zombies(struct explanation *e);
 
 /* All limits that this stage asks, and those that it would but for a reason. */
 void explain_limits(struct explanation *e);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "policy/acts.h"
+#include "policy/date.h"
 
 uint64_t
 limit_window(const struct limit *limit, uint32_t span_s)
@@ -74,8 +75,8 @@ lists(const struct exempt *exempt, enum exempt_key key, const char *text)
     return false;
 }
 
-static bool
-exempt_matches(const struct exempt *exempt, const struct scene *scene)
+bool
+limit_is_exempt(const struct exempt *exempt, const struct scene *scene)
 {
     static const struct {
         enum exempt_key key;
@@ -108,7 +109,7 @@ find_exempt(const struct config *config, const struct limit *limit,
         const struct exempt *exempt = config->exempts[i];
 
         if ((exempt->skip_all || exempt->skip[limit->index]) &&
-            exempt_matches(exempt, scene))
+            limit_is_exempt(exempt, scene))
             return exempt;
     }
     return NULL;
@@ -221,9 +222,8 @@ make_part(const struct limit_key *key, const struct scene *scene,
     return true;
 }
 
-/* user@domain, user, @domain */
-static const char *
-find_by_name(const struct table *table, const char *name)
+const char *
+limit_by_name(const struct table *table, const char *name)
 {
     const char *at = strrchr(name, '@');
     const char *value = table_get(table, name);
@@ -246,27 +246,35 @@ look_up(const struct table *table, const struct scene *scene,
         return NULL;
     if (table_type(table) == TABLE_CIDR)
         return table_get_host(table, scene->client);
-    return find_by_name(table, part->text);
+    return limit_by_name(table, part->text);
+}
+
+bool
+limit_key_subject(const struct limit_key *key, size_t n,
+                  const struct table *map, const struct scene *scene,
+                  struct subject *out)
+{
+    struct part part[2];
+    const char *tenant;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!make_part(&key[i], scene, &part[i]))
+            return false;
+    }
+    tenant = look_up(map, scene, &part[0]);
+    if (tenant != NULL)
+        set_part(&part[0], part[0].kind, tenant);
+    if (n == 1)
+        return subject_make(part[0].kind, part[0].text, out);
+    return subject_make_pair(part[0].kind, part[0].text, part[1].kind,
+                             part[1].text, out);
 }
 
 bool
 limit_subject(const struct limit *limit, const struct scene *scene,
               struct subject *out)
 {
-    struct part part[2];
-    const char *tenant;
-
-    for (size_t i = 0; i < limit->n_keys; i++) {
-        if (!make_part(&limit->key[i], scene, &part[i]))
-            return false;
-    }
-    tenant = look_up(limit->map, scene, &part[0]);
-    if (tenant != NULL)
-        set_part(&part[0], part[0].kind, tenant);
-    if (limit->n_keys == 1)
-        return subject_make(part[0].kind, part[0].text, out);
-    return subject_make_pair(part[0].kind, part[0].text, part[1].kind,
-                             part[1].text, out);
+    return limit_key_subject(limit->key, limit->n_keys, limit->map, scene, out);
 }
 
 /* ----- rates */
@@ -288,6 +296,93 @@ limit_raise(struct rates *rates, const struct rates *raised)
     }
 }
 
+/* What was found out at MAIL about LIMIT's subject; NULL: nothing. */
+static const struct facts_seen *
+find_seen(const struct limit *limit, const struct scene *scene)
+{
+    for (size_t i = 0; i < scene->n_seen; i++) {
+        if (scene->seen[i].limit == limit)
+            return &scene->seen[i];
+    }
+    return NULL;
+}
+
+/* Since when LIMIT's table knows its subject; false: it does not name it. */
+static bool
+known_since(const struct limit *limit, const struct scene *scene,
+            struct wall *out)
+{
+    struct part part;
+    const char *text = NULL;
+
+    if (limit->since != NULL && make_part(&limit->key[0], scene, &part))
+        text = look_up(limit->since, scene, &part);
+    return text != NULL && date_parse(text, out);
+}
+
+struct limit_age
+limit_age(const struct limit *limit, const struct scene *scene)
+{
+    struct limit_age age = {NULL, 0, 0};
+    const struct facts_seen *seen = find_seen(limit, scene);
+    struct wall since;
+
+    if (seen == NULL || !scene->has_birth)
+        return age;
+    age.first_s = seen->first_s;
+    if (known_since(limit, scene, &since))
+        age.first_s = since.s;
+    else if ((seen->first_s != 0 ? seen->first_s : scene->now.s) <
+             scene->settled.s)
+        return age;
+    if (age.first_s != 0 && scene->now.s > age.first_s)
+        age.age_s = (uint64_t)(scene->now.s - age.first_s);
+    for (size_t i = 0; i < limit->n_warmups && age.warmup == NULL; i++) {
+        if (age.age_s < limit->warmup[i].for_s)
+            age.warmup = &limit->warmup[i];
+    }
+    return age;
+}
+
+/* Put a newcomer's RATE in the place of a larger one over its span, or beside
+ * the others; true if that makes a difference. */
+static bool
+put_slower(struct rates *rates, struct rate rate)
+{
+    for (size_t i = 0; i < rates->n; i++) {
+        if (rates->rate[i].span_s != rate.span_s)
+            continue;
+        if (rates->rate[i].n <= rate.n)
+            return false;
+        rates->rate[i] = rate;
+        return true;
+    }
+    return rates_add(rates, rate, NULL) == MS_OK;
+}
+
+/* The same of all that LIMIT has for the age of its subject: of each span the
+ * youngest, which stands first. */
+static bool
+warm_up(const struct limit *limit, const struct scene *scene,
+        struct rates *rates)
+{
+    const struct limit_age age = limit_age(limit, scene);
+    bool any = false;
+
+    if (age.warmup == NULL)
+        return false;
+    for (const struct warmup *w = age.warmup;
+         w < limit->warmup + limit->n_warmups; w++) {
+        bool younger = false;
+
+        for (const struct warmup *v = age.warmup; v < w && !younger; v++)
+            younger = v->rate.span_s == w->rate.span_s;
+        if (!younger && put_slower(rates, w->rate))
+            any = true;
+    }
+    return any;
+}
+
 enum limit_source
 limit_rates(const struct limit *limit, const struct scene *scene,
             const struct subject *subject, struct rates *out)
@@ -307,8 +402,38 @@ limit_rates(const struct limit *limit, const struct scene *scene,
         *out = limit->rates;
         source = LIMIT_OWN;
     }
+    if (limit->n_warmups > 0 && warm_up(limit, scene, out))
+        source = LIMIT_WARMUP;
     if (act == NULL)
         return source;
     limit_raise(out, &act->rates);
     return LIMIT_RAISED;
+}
+
+static bool
+key_makes(const struct limit_key *key, enum subject_kind kind, const char *text)
+{
+    struct prefix p;
+
+    if (key->kind != kind)
+        return false;
+    if (kind != SUBJECT_PREFIX && kind != SUBJECT_CLIENT)
+        return true;
+    return prefix_parse(text, &p, NULL) == MS_OK &&
+           p.len == (p.family == 4 ? key->len4 : key->len6);
+}
+
+bool
+limit_key_makes(const struct limit_key *key, size_t n,
+                const struct subject *subject)
+{
+    char text[SUBJECT_PART_MAX + 1];
+    enum subject_kind kind;
+    size_t i = 0;
+
+    for (; subject_part(subject, i, &kind, text); i++) {
+        if (i == n || !key_makes(&key[i], kind, text))
+            return false;
+    }
+    return i == n;
 }

@@ -24,6 +24,7 @@ enum limit_state {
     LIMIT_OTHER_LISTENER, /* `on =` names others */
     LIMIT_OTHER_SESSION,  /* `in =` names others */
     LIMIT_LOOPBACK,       /* it is about addresses, and this is loopback */
+    LIMIT_LOGIN,          /* the same, and this is a login: of zombies only */
     LIMIT_EXEMPT,         /* a block `exempt` */
     LIMIT_RELEASED        /* an operator's act */
 };
@@ -33,6 +34,9 @@ struct limit_reason {
     const struct exempt *exempt; /* of LIMIT_EXEMPT; else NULL */
     const struct act *act;       /* of LIMIT_RELEASED; else NULL */
 };
+
+/* Does EXEMPT name SCENE, whatever it lets skip?  Pure. */
+bool limit_is_exempt(const struct exempt *exempt, const struct scene *scene);
 
 /* Whether LIMIT holds for SCENE, all exemptions considered, with the reason in
  * *OUT (NULL: nobody asks).  Pure. */
@@ -56,18 +60,49 @@ const char *limit_name(const struct scene *scene, enum subject_kind kind);
 bool limit_subject(const struct limit *limit, const struct scene *scene,
                    struct subject *out);
 
+/* The same of any N keys; MAP (NULL: none) turns the first part into its
+ * tenant. */
+bool limit_key_subject(const struct limit_key *key, size_t n,
+                       const struct table *map, const struct scene *scene,
+                       struct subject *out);
+
+/* Is SUBJECT, by its kinds and the width of its prefixes, one that N keys make?
+ * Pure. */
+bool limit_key_makes(const struct limit_key *key, size_t n,
+                     const struct subject *subject);
+
+/* NAME's entry in TABLE: of user@domain, user, or @domain; NULL: none. */
+const char *limit_by_name(const struct table *table, const char *name);
+
 /* Where rates come from. */
 enum limit_source {
-    LIMIT_OWN,   /* the limit's `rate` */
-    LIMIT_TABLE, /* its table of rates */
-    LIMIT_RAISED /* an operator's act */
+    LIMIT_OWN,    /* the limit's `rate` */
+    LIMIT_TABLE,  /* its table of rates */
+    LIMIT_WARMUP, /* its `warmup`, for a newcomer */
+    LIMIT_RAISED  /* an operator's act */
 };
+
+/* What a limit knows of the age of its subject. */
+struct limit_age {
+    const struct warmup *warmup; /* the first that holds for it; NULL: none */
+    int64_t first_s;             /* it was first seen; 0: never before */
+    uint64_t age_s;
+};
+
+/*
+ * How old LIMIT's subject is in SCENE.  None holds for whom nobody has looked
+ * at yet (that is done at MAIL), for whom the store knew before it was settled,
+ * and for whom the table `since` says so.  Pure.
+ */
+struct limit_age limit_age(const struct limit *limit,
+                           const struct scene *scene);
 
 /* RAISED takes the place of RATES over the same spans; the others stay. */
 void limit_raise(struct rates *rates, const struct rates *raised);
 
-/* LIMIT's rates for SCENE, where it counts SUBJECT: a raised one in the place
- * of that over the same span.  Pure. */
+/* LIMIT's rates for SCENE, where it counts SUBJECT: a newcomer's in the place
+ * of larger ones over the same span, then a raised one in the place of that.
+ * Pure. */
 enum limit_source limit_rates(const struct limit *limit,
                               const struct scene *scene,
                               const struct subject *subject, struct rates *out);

@@ -15,6 +15,7 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config_include.c %reldir%/config_include.h \
 	%reldir%/config_limit.c \
 	%reldir%/config_list.c \
+	%reldir%/config_notice.c \
 	%reldir%/config_parse.c %reldir%/config_parse.h \
 	%reldir%/config_print.c \
 	%reldir%/config_refer.c \
@@ -23,25 +24,36 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config_text.c %reldir%/config_text.h \
 	%reldir%/config_value.c \
 	%reldir%/config_warn.c \
+	%reldir%/config_zombie.c \
+	%reldir%/contact.c %reldir%/contact.h \
+	%reldir%/date.c %reldir%/date.h \
+	%reldir%/detector/cusum.c %reldir%/detector/cusum.h \
 	%reldir%/detector/detector.c %reldir%/detector/detector.h \
 	%reldir%/detector/evidence.c %reldir%/detector/evidence.h \
 	%reldir%/detector/form.c \
+	%reldir%/detector/judge.h \
+	%reldir%/detector/known.c %reldir%/detector/known.h \
+	%reldir%/detector/standing.c \
 	%reldir%/domains.c %reldir%/domains.h \
 	%reldir%/endpoint.c %reldir%/endpoint.h \
 	%reldir%/err.c %reldir%/err.h \
+	%reldir%/excess.c %reldir%/excess.h \
 	%reldir%/explain.c %reldir%/explain.h \
 	%reldir%/explain_limits.c \
 	%reldir%/explain_say.c %reldir%/explain_say.h \
 	%reldir%/explain_session.c \
+	%reldir%/explain_zombies.c \
 	%reldir%/guess.c %reldir%/guess.h \
 	%reldir%/lexer.c %reldir%/lexer.h \
 	%reldir%/limit.c %reldir%/limit.h \
 	%reldir%/names.c %reldir%/names.h \
+	%reldir%/needs.c %reldir%/needs.h \
 	%reldir%/nettree.c %reldir%/nettree.h \
 	%reldir%/notes.c %reldir%/notes.h \
 	%reldir%/option.c %reldir%/option.h %reldir%/option_block.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/prefix.c %reldir%/prefix.h \
+	%reldir%/quarantine.c %reldir%/quarantine.h \
 	%reldir%/rate.c %reldir%/rate.h \
 	%reldir%/reading.c %reldir%/reading.h \
 	%reldir%/relay.c %reldir%/relay.h \

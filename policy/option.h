@@ -43,6 +43,7 @@ enum option_type {
     OPTION_SPAN,       /* uint64_t, seconds; s, m, h, d */
     OPTION_TEXT,       /* char *; several words are joined by blanks */
     OPTION_REPLY,      /* char *: text for an SMTP reply */
+    OPTION_ASCII,      /* char *: the same without fields in braces */
     OPTION_NAME,       /* char *: of a user or group; "" is NULL */
     OPTION_TAG,        /* char *: letters, digits, _ and - */
     OPTION_DOTTED_TAG, /* the same with dots */
@@ -54,6 +55,9 @@ enum option_type {
     OPTION_SOCKET,     /* char * */
     OPTION_LISTEN,     /* char *: a TCP socket; "" is NULL */
     OPTION_UNIX,       /* char *: absolute, of a Unix socket; or "" */
+    OPTION_URL,        /* char *: of HTTP */
+    OPTION_ADDRESS,    /* char *: of a mailbox */
+    OPTION_MAILBOX,    /* char *: the same, perhaps with a name */
     OPTION_DOMAIN,     /* char *: A-labels */
     OPTION_DATE,       /* struct wall and, at count_at, bool */
     OPTION_PORTS,      /* uint16_t * and, at count_at, size_t */
@@ -62,20 +66,30 @@ enum option_type {
     OPTION_LOGINS,     /* char ** and size_t: folded, completed */
     OPTION_MAILBOXES,  /* char ** and size_t: envelope addresses */
     OPTION_NAMES,      /* char ** and size_t: domains in A-labels */
+    OPTION_HEADERS,    /* char ** and size_t: names of header fields */
+    OPTION_LANGUAGES,  /* char ** and size_t: tags, lower case */
     OPTION_OWN,        /* the operator's domains; no destination */
     OPTION_OWN_TABLE,  /* the same from a texthash table */
     OPTION_PREFIXES,   /* of a network, cidr tables too; no destination */
     OPTION_CLIENTS,    /* struct nettree *, cidr tables too */
     OPTION_TEXTHASH,   /* struct table *: lists of logins */
+    OPTION_CLASSES,    /* struct table *: classes of networks */
+    OPTION_CONTACTS,   /* struct table *: addresses with languages */
     OPTION_KEY,        /* struct limit_key[2] and size_t */
     OPTION_RATES,      /* struct rates */
+    OPTION_RATE,       /* struct rates: one of events */
+    OPTION_WARMUP,     /* struct warmup[] and size_t */
     OPTION_RATE_TABLE, /* struct table * */
     OPTION_MAP,        /* struct table * */
+    OPTION_SINCE,      /* struct table *: dates */
+    OPTION_LIFT,       /* uint64_t[], seconds, and size_t */
     OPTION_ON,         /* uint64_t: bits of listeners */
-    OPTION_IN,         /* uint8_t *: kinds of sessions by network */
+    OPTION_IN,         /* uint8_t *: kinds of sessions by network; and bool:
+                          names loopback */
     OPTION_FROM,       /* uint8_t *: a byte a network */
     OPTION_NETWORKS,   /* char ** and size_t: names of networks */
-    OPTION_SKIP,       /* uint8_t *: a byte a limit; and bool: all */
+    OPTION_SKIP,       /* uint8_t *: a byte a limit; and what else an
+                          exemption skips */
     OPTION_TYPES
 };
 

@@ -6,17 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/limit.h"
+#include "policy/excess.h"
+#include "policy/needs.h"
+#include "policy/quarantine.h"
 #include "policy/relay.h"
 #include "policy/ruling.h"
-
-enum {
-    HELD_A_DAY = 100, /* messages a subject may have held, then deferred */
-    DAY_S = 86400
-};
-
-/* What sets the window of held messages apart from a limit's own. */
-static const uint64_t held_window = UINT64_C(0x68656c6421686f6c);
+#include "policy/zombie.h"
 
 /* ----- the recipient */
 
@@ -49,299 +44,26 @@ read_recipient(struct policy *p)
     return ruling_rcpt(&p->scene, place, &p->verdict);
 }
 
-/* ----- limits */
-
-/* Is mail over LIMIT held?  There is nothing to hold in a connection. */
+/* Mail to postmaster, abuse and `support_rcpt` passes standings and limits, up
+ * to a limit of its own. */
 static bool
-limit_holds_mail(const struct limit *limit)
+is_help_mail(const struct policy *p)
 {
-    return limit->action == LIMIT_HOLD && limit->count != METRIC_CONNECTIONS;
+    return zombie_is_help(p->config, &p->recipient, p->external);
 }
 
-/*
- * What is said over LIMIT.  One that holds also gets a code: for when its
- * subject has had too much held already.
- */
+/* ----- standings */
+
+/* The first rule of zombies that acts decides; those that observe are told. */
 static void
-limit_verdict(const struct policy *p, struct verdict *v,
-              const struct limit *limit, struct rate rate, uint64_t used,
-              uint64_t retry_s, const struct subject *subject)
+judge_standing(struct policy *p, const struct verdict *v)
 {
-    bool never = rate.span_s != 0 && retry_s == UINT64_MAX;
-
-    verdict_continue(v);
-    if (limit_holds_mail(limit)) {
-        verdict_refuse(v, VERDICT_HOLD, 450, "4.7.1");
-    } else if (never || limit->action == LIMIT_REJECT) {
-        verdict_refuse(v, VERDICT_REJECT, 550, "5.7.1");
-        if (never && limit->count == METRIC_BYTES)
-            verdict_refuse(v, VERDICT_REJECT, 552, "5.3.4");
-    } else if (rate.span_s == 0) {
-        verdict_refuse(v, VERDICT_DEFER, 452, "4.5.3");
-    } else if (limit->count == METRIC_CONNECTIONS) {
-        verdict_refuse(v, VERDICT_DEFER, 421, "4.7.0");
-    } else {
-        verdict_refuse(v, VERDICT_DEFER, 450, "4.7.1");
-    }
-    v->observed = p->scene.mode == MODE_OBSERVE || limit->mode == MODE_OBSERVE;
-    (void)snprintf(v->rule, sizeof(v->rule), "limit.%.64s", limit->name);
-    v->reason =
-        rate.span_s == 0 ? "Too many recipients" : "Sending limit reached";
-    if (!p->scene.own)
-        v->reason = "Too much from your address; try again later";
-    v->limit = limit;
-    v->rate = rate;
-    v->used = used;
-    v->retry_s = retry_s;
-    if (subject != NULL)
-        v->subject = *subject;
-}
-
-static void
-add_would(struct policy *p, const struct verdict *v)
-{
-    if (p->n_would < POLICY_WOULD)
-        p->would[p->n_would++] = *v;
-}
-
-/* Do A and B count the same subjects, whatever the scene? */
-static bool
-same_key(const struct limit *a, const struct limit *b)
-{
-    if (a->n_keys != b->n_keys || a->map != b->map)
-        return false;
-    for (size_t i = 0; i < a->n_keys; i++) {
-        if (a->key[i].kind != b->key[i].kind ||
-            a->key[i].len4 != b->key[i].len4 ||
-            a->key[i].len6 != b->key[i].len6)
-            return false;
-    }
-    return true;
-}
-
-/* The subject of LIMIT in p->subjects; NULL if there is none. */
-static const struct subject *
-find_subject(struct policy *p, const struct limit *limit)
-{
-    size_t n = p->n_subjects;
-
-    for (size_t i = 0; i < n; i++) {
-        if (same_key(p->made_by[i], limit))
-            return &p->subjects[i];
-    }
-    if (n == CHARGE_SUBJECTS ||
-        !limit_subject(limit, &p->scene, &p->subjects[n]))
-        return NULL; /* add_items() has made sure of the room */
-    p->made_by[n] = limit;
-    p->n_subjects++;
-    return &p->subjects[n];
-}
-
-/* A `/msg` rate needs no store; false: this message is full. */
-static bool
-check_message(struct policy *p, const struct limit *limit, struct rate rate)
-{
-    uint32_t used = limit->count == METRIC_EXTERNAL ? p->facts->external
-                                                    : p->facts->recipients;
-    const struct subject *subject;
-    struct verdict v;
-
-    if (p->stage != STAGE_RCPT ||
-        (limit->count == METRIC_EXTERNAL && !p->external) || used < rate.n)
-        return true;
-    subject = find_subject(p, limit);
-    limit_verdict(p, &v, limit, rate, (uint64_t)used + 1, 0, subject);
-    if (limit->mode == MODE_OBSERVE) {
-        add_would(p, &v);
-        return true;
-    }
-    if (v.action == VERDICT_HOLD) {
-        p->holding = v;
-        return true;
-    }
-    p->verdict = v;
-    return false;
-}
-
-/* More windows at once than a step can carry: the configuration's check rules
- * it out but for tables of rates and raised ones; never let a limit go
- * unasked. */
-static bool
-too_many(struct policy *p)
-{
-    verdict_refuse(&p->verdict, VERDICT_DEFER, 451, "4.3.0");
-    p->verdict.observed = p->scene.mode == MODE_OBSERVE;
-    p->verdict.reason = "Too many limits apply at once";
-    memcpy(p->verdict.rule, "error.limits", sizeof("error.limits"));
-    return false;
-}
-
-/* Ask LIMIT for N events; false: it refuses at once. */
-static bool
-add_items(struct policy *p, const struct limit *limit, enum charge_kind kind,
-          uint32_t n)
-{
-    const struct subject *subject;
-    struct rates rates;
-    bool holds;
-
-    if (n == 0 || !limit_holds(p->config, limit, &p->scene))
-        return true;
-    if (p->n_subjects == CHARGE_SUBJECTS)
-        return too_many(p);
-    subject = find_subject(p, limit);
-    if (subject == NULL)
-        return true;
-    (void)limit_rates(limit, &p->scene, subject, &rates);
-    holds = limit_holds_mail(limit) && kind == CHARGE_TAKE &&
-            p->scene.kind != KIND_LOCAL;
-    if (holds)
-        kind = CHARGE_NOTE; /* counts all the same, and is held */
-    for (size_t i = 0; i < rates.n; i++) {
-        if (rates.rate[i].span_s == 0) {
-            if (!check_message(p, limit, rates.rate[i]))
-                return false;
-            continue;
-        }
-        if (p->n_items == CHARGE_ITEMS)
-            return too_many(p);
-        p->source[p->n_items].limit = limit;
-        p->source[p->n_items].rate = rates.rate[i];
-        p->items[p->n_items++] = (struct charge_item){
-            .subject = subject,
-            .window = limit_window(limit, rates.rate[i].span_s),
-            .span_s = rates.rate[i].span_s,
-            .n = n,
-            .limit = rates.rate[i].n,
-            .kind = kind,
-            .observe = limit->mode == MODE_OBSERVE,
-            .host = limit->scope == SCOPE_HOST,
-            .early = p->stage == STAGE_MAIL && kind == CHARGE_LOOK,
-            .returned = holds,
-            .fallback = limit->fallback,
-        };
-    }
-    return true;
-}
-
-static uint32_t
-kib(uint64_t bytes)
-{
-    uint64_t n = bytes / 1024 + (bytes % 1024 != 0);
-
-    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-}
-
-/* How many events of METRIC this stage brings, and how they are counted. */
-static uint32_t
-events(const struct policy *p, enum metric metric, enum charge_kind *kind)
-{
-    const struct facts *facts = p->facts;
-    bool local = p->scene.kind == KIND_LOCAL;
-
-    *kind = CHARGE_TAKE;
-    switch (p->stage) {
-    case STAGE_CONNECT:
-        return metric == METRIC_CONNECTIONS;
-    case STAGE_MAIL:
-        *kind = CHARGE_LOOK;
-        if (metric == METRIC_BYTES)
-            return kib(facts->size);
-        return metric == METRIC_BAD_RECIPIENTS;
-    case STAGE_RCPT:
-        if (metric == METRIC_BAD_RECIPIENTS) {
-            *kind = CHARGE_LOOK;
-            return 1;
-        }
-        return metric == METRIC_RECIPIENTS ||
-               (metric == METRIC_MESSAGES && !facts->counted) ||
-               (metric == METRIC_EXTERNAL && p->external);
-    case STAGE_REFUSED:
-        *kind = CHARGE_NOTE;
-        return metric == METRIC_BAD_RECIPIENTS && facts->unknown;
-    case STAGE_END:
-        if (metric == METRIC_BYTES)
-            return kib(facts->bytes);
-        if (!local)
-            return 0;
-        return metric == METRIC_MESSAGES     ? 1
-               : metric == METRIC_RECIPIENTS ? facts->recipients
-               : metric == METRIC_EXTERNAL   ? facts->external
-                                             : 0;
-    }
-    return 0;
-}
-
-/*
- * Over a limit that holds, with nothing refused: may one more message of its
- * subject be held?  True: that is to be asked.
- */
-static bool
-ask_to_hold(struct policy *p)
-{
-    const struct limit *limit = p->holding.limit;
-
-    if (p->holding.action != VERDICT_HOLD || p->facts->held != NULL)
-        return false;
-    p->phase = POLICY_HELD;
-    p->subjects[0] = p->holding.subject;
-    p->made_by[0] = limit;
-    p->n_subjects = 1;
-    p->source[0].limit = limit;
-    p->source[0].rate = p->holding.rate;
-    p->items[0] = (struct charge_item){
-        .subject = &p->subjects[0],
-        .window = limit_window(limit, DAY_S) ^ held_window,
-        .span_s = DAY_S,
-        .n = 1,
-        .limit = HELD_A_DAY,
-        .kind = CHARGE_TAKE,
-        .host = limit->scope == SCOPE_HOST,
-        .fallback = limit->fallback,
-    };
-    p->n_items = 1;
-    return true;
-}
-
-/* Ask all limits that hold here, unless one refuses at once. */
-static void
-add_limits(struct policy *p)
-{
-    p->n_items = 0;
-    p->n_subjects = 0;
-    p->phase = POLICY_LIMITS;
-    for (size_t i = 0; i < p->config->n_limits; i++) {
-        const struct limit *limit = p->config->limits[i];
-        enum charge_kind kind;
-        uint32_t n = events(p, limit->count, &kind);
-
-        if (p->stage == STAGE_MAIL && limit_holds_mail(limit))
-            continue; /* nothing to hold yet: RCPT asks again */
-        if (!add_items(p, limit, kind, n)) {
-            p->wants = false;
-            return;
-        }
-    }
-    p->wants = p->n_items > 0;
-    if (!p->wants)
-        p->wants = ask_to_hold(p);
-}
-
-/* Mail to postmaster and abuse passes the limits, up to one of its own. */
-static bool
-is_desk_mail(const struct policy *p)
-{
-    return !p->external && relay_is_desk(&p->recipient) &&
-           p->scene.kind != KIND_LOCAL && p->config->postmaster != NULL;
-}
-
-static bool
-add_desk(struct policy *p)
-{
-    p->phase = POLICY_DESK;
-    (void)add_items(p, p->config->postmaster, CHARGE_TAKE, 1);
-    p->wants = p->n_items > 0;
-    return p->wants;
+    if (v->zombie->mode != MODE_ENFORCE)
+        excess_try(p, v);
+    else if (v->action == VERDICT_HOLD && p->holding.zombie == NULL)
+        p->holding = *v;
+    else if (v->action != VERDICT_HOLD && p->verdict.action == VERDICT_CONTINUE)
+        p->verdict = *v;
 }
 
 /* ----- the two steps */
@@ -355,6 +77,9 @@ begin(struct policy *p, const struct config *config, const struct facts *facts,
     p->n_items = p->n_subjects = 0;
     p->n_would = p->n_warnings = 0;
     p->external = p->ordinary = p->unlisted = p->hold = false;
+    p->spent = false;
+    p->n_judged = p->n_seen = 0;
+    p->throttled = NULL;
     p->phase = POLICY_FREE;
     p->config = config;
     p->facts = facts;
@@ -362,6 +87,51 @@ begin(struct policy *p, const struct config *config, const struct facts *facts,
     scene_make(config, facts, &p->scene);
     verdict_continue(&p->verdict);
     verdict_continue(&p->holding);
+    verdict_continue(&p->stopped);
+}
+
+static void
+ask_rcpt(struct policy *p)
+{
+    const bool help = is_help_mail(p);
+
+    p->ordinary = true;
+    if (p->scene.kind == KIND_LOCAL) /* its end asks */
+        p->ordinary = !help;
+    else if (!help)
+        needs_ask(p, NEEDS_LIMITS | NEEDS_ZOMBIES);
+    else if (!needs_desk(p))
+        needs_ask(p, NEEDS_LIMITS);
+}
+
+/* A filter flags what a throttled sender was let begin; false: refused. */
+static bool
+pass_flagged(struct policy *p)
+{
+    const struct zombie *zombie = p->facts->throttled;
+    struct subject subject;
+    struct verdict v;
+
+    if (zombie == NULL || p->facts->flag != FLAG_SPAM ||
+        !zombie_subject(zombie, &p->scene, &subject))
+        return true;
+    quarantine_flag(p, zombie, &subject, &v);
+    judge_standing(p, &v);
+    return p->verdict.action == VERDICT_CONTINUE;
+}
+
+/* Mail to this machine's own domains alone is counted by no limit; a message
+ * to those alone who help is not stopped. */
+static void
+ask_end(struct policy *p)
+{
+    const struct facts *facts = p->facts;
+
+    if (p->scene.kind == KIND_LOCAL)
+        needs_ask(p, (facts->external > 0 ? NEEDS_LIMITS : 0) |
+                         (facts->ordinary > 0 ? NEEDS_ZOMBIES : 0));
+    else if (facts->ordinary > 0 && pass_flagged(p))
+        needs_ask(p, NEEDS_LIMITS);
 }
 
 void
@@ -380,26 +150,19 @@ policy_ask(const struct config *config, const struct facts *facts,
     switch (stage) {
     case STAGE_CONNECT:
     case STAGE_REFUSED:
-        add_limits(p);
+        needs_ask(p, NEEDS_LIMITS);
         break;
     case STAGE_MAIL:
         if (ruling_mail(config, facts, &p->scene, &p->verdict) &&
             p->scene.kind != KIND_LOCAL)
-            add_limits(p);
+            needs_ask(p, NEEDS_LIMITS | NEEDS_ZOMBIES);
         break;
     case STAGE_RCPT:
-        if (!read_recipient(p))
-            break;
-        p->ordinary = true;
-        if (p->scene.kind == KIND_LOCAL)
-            break;
-        if (!is_desk_mail(p) || !add_desk(p))
-            add_limits(p);
+        if (read_recipient(p))
+            ask_rcpt(p);
         break;
     case STAGE_END:
-        if (p->scene.kind == KIND_LOCAL ? facts->external > 0
-                                        : facts->ordinary > 0)
-            add_limits(p);
+        ask_end(p);
         break;
     }
 }
@@ -448,13 +211,14 @@ judge_item(struct policy *p, size_t i, const struct charge_answer *answer)
     const struct limit *limit = p->source[i].limit;
     struct verdict v;
 
-    limit_verdict(p, &v, limit, p->source[i].rate, answer->used,
-                  item->n > item->limit ? UINT64_MAX : seconds(answer->room_ms),
-                  item->subject);
+    excess_verdict(p, &v, limit, p->source[i].rate, answer->used,
+                   item->n > item->limit ? UINT64_MAX
+                                         : seconds(answer->room_ms),
+                   item->subject);
     if (limit->mode == MODE_OBSERVE)
-        add_would(p, &v);
+        excess_try(p, &v);
     else if (v.action == VERDICT_HOLD)
-        p->holding = v;
+        excess_hold(p, &v);
     else if (weighs_more(&v, &p->verdict))
         p->verdict = v;
 }
@@ -471,22 +235,18 @@ judge_unknown(struct policy *p, size_t i)
 
     if (limit->mode == MODE_OBSERVE)
         return;
-    verdict_continue(&v);
-    verdict_refuse(&v, VERDICT_DEFER, 451, "4.3.0");
-    v.observed = p->scene.mode == MODE_OBSERVE;
-    v.failed = true;
-    (void)snprintf(v.rule, sizeof(v.rule), "limit.%.64s", limit->name);
-    v.reason = "Local problem; try again later";
-    v.subject = *p->items[i].subject;
+    excess_unknown(p, limit, p->items[i].subject, &v);
     if (weighs_more(&v, &p->verdict))
         p->verdict = v;
 }
 
-/* What the limits' ANSWERS come to; false: more is to be asked. */
-static bool
+/* What the limits' ANSWERS come to. */
+static void
 judge_limits(struct policy *p, const struct charge_answers *answers)
 {
     for (size_t i = 0; i < answers->n && i < p->n_items; i++) {
+        if (p->source[i].limit == NULL)
+            continue;
         note_warning(p, i, &answers->item[i]);
         if (p->stage == STAGE_REFUSED)
             continue; /* nobody waits for a verdict */
@@ -495,6 +255,87 @@ judge_limits(struct policy *p, const struct charge_answers *answers)
         else if (answers->item[i].over)
             judge_item(p, i, &answers->item[i]);
     }
+}
+
+/* At MAIL, who is quarantined may still reach help: RCPT tells. */
+static void
+judge_stopped(struct policy *p, const struct verdict *v)
+{
+    if (p->stage != STAGE_MAIL)
+        judge_standing(p, v);
+    else if (v->zombie->mode == MODE_ENFORCE && v->action != VERDICT_HOLD &&
+             p->stopped.action == VERDICT_CONTINUE)
+        p->stopped = *v;
+}
+
+static void
+judge_throttled(struct policy *p, const struct zombie *zombie,
+                const struct subject *subject,
+                const struct charge_answer *answer)
+{
+    struct verdict v;
+
+    if (p->throttled == NULL || p->throttled->mode != MODE_ENFORCE)
+        p->throttled = zombie;
+    if (p->stage == STAGE_RCPT && answer->over)
+        quarantine_slow(p, zombie, subject, answer, &v);
+    else if (p->stage == STAGE_END && p->facts->flag == FLAG_SPAM)
+        quarantine_flag(p, zombie, subject, &v);
+    else
+        return;
+    judge_standing(p, &v);
+}
+
+/* What the standings among ANSWERS come to: those who are quarantined first.
+ */
+static void
+judge_zombies(struct policy *p, const struct charge_answers *answers)
+{
+    struct verdict v;
+
+    for (size_t i = 0; i < p->n_judged; i++) {
+        struct policy_judged *judged = &p->judged[i];
+
+        if (judged->item >= answers->n)
+            continue;
+        judged->standing = answers->item[judged->item].standing;
+        if (judged->standing != STANDING_QUARANTINED)
+            continue;
+        quarantine_stop(p, judged->zombie, p->items[judged->item].subject, &v);
+        judge_stopped(p, &v);
+    }
+    for (size_t i = 0; i < p->n_judged; i++) {
+        const struct policy_judged *judged = &p->judged[i];
+
+        if (judged->standing == STANDING_THROTTLED)
+            judge_throttled(p, judged->zombie, p->items[judged->item].subject,
+                            &answers->item[judged->item]);
+    }
+}
+
+static void
+read_seen(struct policy *p, const struct charge_answers *answers)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_seen; i++) {
+        if (p->seen_item[i] >= answers->n)
+            continue;
+        p->seen[n].limit = p->seen[i].limit;
+        p->seen[n++].first_s = answers->item[p->seen_item[i]].first_s;
+    }
+    p->n_seen = n;
+}
+
+/* What standings and limits come to: a standing goes before; false: more is to
+ * be asked. */
+static bool
+judge_all(struct policy *p, const struct charge_answers *answers)
+{
+    judge_zombies(p, answers);
+    read_seen(p, answers);
+    if (p->verdict.action == VERDICT_CONTINUE)
+        judge_limits(p, answers);
     if (p->scene.kind == KIND_LOCAL) { /* nobody is there to be told */
         if (p->verdict.action != VERDICT_CONTINUE)
             p->holding = p->verdict;
@@ -502,10 +343,21 @@ judge_limits(struct policy *p, const struct charge_answers *answers)
         p->hold = p->holding.action != VERDICT_CONTINUE;
         return true;
     }
-    return p->verdict.action != VERDICT_CONTINUE || !ask_to_hold(p);
+    return p->verdict.action != VERDICT_CONTINUE ||
+           !(needs_help(p) || needs_room(p));
 }
 
-/* The answer to ask_to_hold(). */
+/* The answer to needs_help(): the first was from memory perhaps, and the
+ * sender is released by now. */
+static void
+judge_help(struct policy *p, const struct charge_answers *answers)
+{
+    if (answers->item[0].over &&
+        answers->item[0].standing == STANDING_QUARANTINED)
+        p->verdict = p->stopped;
+}
+
+/* The answer to needs_room(). */
 static void
 judge_hold(struct policy *p, const struct charge_answers *answers)
 {
@@ -513,10 +365,12 @@ judge_hold(struct policy *p, const struct charge_answers *answers)
         judge_unknown(p, 0);
         return;
     }
-    p->hold = !answers->item[0].over;
+    p->hold = true;
+    for (size_t i = 0; i < answers->n; i++)
+        p->hold = p->hold && !answers->item[i].over;
     if (!p->hold) {
         p->verdict = p->holding;
-        p->verdict.action = VERDICT_DEFER;
+        quarantine_overflow(&p->verdict);
     }
 }
 
@@ -550,14 +404,17 @@ policy_answer(struct policy *p, const struct charge_answers *answers)
             break;
         case POLICY_DESK:
             if (answers->item[0].over || answers->item[0].unknown) {
-                add_limits(p);
+                needs_ask(p, NEEDS_LIMITS | NEEDS_ZOMBIES);
                 done = !p->wants;
             } else {
                 p->ordinary = false;
             }
             break;
         case POLICY_LIMITS:
-            done = judge_limits(p, answers);
+            done = judge_all(p, answers);
+            break;
+        case POLICY_HELP:
+            judge_help(p, answers);
             break;
         case POLICY_HELD:
             judge_hold(p, answers);
@@ -576,15 +433,28 @@ policy_refuses(const struct policy *p)
            p->verdict.action == VERDICT_REJECT;
 }
 
+/* An acting rule goes before one that only observes. */
+static void
+note_throttled(const struct policy *p, struct facts *facts)
+{
+    if (p->ordinary && p->throttled != NULL &&
+        (facts->throttled == NULL || facts->throttled->mode != MODE_ENFORCE))
+        facts->throttled = p->throttled;
+}
+
 void
 policy_count(const struct policy *p, struct facts *facts)
 {
     if (p->stage == STAGE_REFUSED) {
         facts->bad += facts->unknown;
+    } else if (p->stage == STAGE_MAIL && !policy_refuses(p)) {
+        memcpy(facts->seen, p->seen, p->n_seen * sizeof(p->seen[0]));
+        facts->n_seen = p->n_seen;
     } else if (p->stage == STAGE_RCPT && !policy_refuses(p)) {
         facts->recipients++;
         facts->external += p->external;
         facts->ordinary += p->ordinary;
         facts->counted = facts->counted || p->ordinary;
+        note_throttled(p, facts);
     }
 }

@@ -16,14 +16,20 @@
 #include "policy/verdict.h"
 
 enum stage {
-    STAGE_CONNECT, /* charges `connections`; its answers are used at MAIL */
+    STAGE_CONNECT, /* charges `connections`; its answers are used at MAIL.
+                      Nobody's standing: whether it is a client's or a login's
+                      that counts is known at MAIL */
     STAGE_MAIL,
     STAGE_RCPT,
     STAGE_REFUSED, /* a recipient that the MTA refused */
     STAGE_END      /* end of message */
 };
 
-enum { POLICY_WOULD = 8 };
+enum {
+    POLICY_WOULD = 8,
+    POLICY_JUDGED = 10 /* rules of zombies, and a second name of one who has
+                          two */
+};
 
 /* A limit that has come near its number. */
 struct policy_warning {
@@ -43,6 +49,8 @@ struct policy {
     bool wants; /* items are to be charged; else answer at once */
     struct charge_item items[CHARGE_ITEMS];
     size_t n_items;
+    bool spent; /* these items stay counted, whatever becomes of the message:
+                   their receipts are not kept */
     struct subject subjects[CHARGE_SUBJECTS];
     size_t n_subjects;
 
@@ -59,17 +67,37 @@ struct policy {
     struct address recipient; /* STAGE_RCPT: as parsed */
 
     /* The engine's own from here on. */
-    const struct limit *made_by[CHARGE_SUBJECTS]; /* each subject */
+    struct policy_maker {
+        const struct limit_key *key;
+        size_t n_keys;
+        const struct table *map;
+        bool local; /* a rule of zombies, of mail that came not by SMTP */
+    } made_by[CHARGE_SUBJECTS]; /* whose keys each subject was made of */
     struct {
-        const struct limit *limit;
+        const struct limit *limit; /* NULL: a rule of zombies asks */
         struct rate rate;
     } source[CHARGE_ITEMS]; /* whence each item came */
-    struct verdict holding; /* of a limit that holds; else CONTINUE */
+    struct policy_judged {
+        const struct zombie *zombie;
+        size_t item; /* whose answer tells the standing; CHARGE_ITEMS:
+                        it could not be asked */
+        enum standing standing; /* as answered */
+    } judged[POLICY_JUDGED];    /* the rules that hold here */
+    size_t n_judged;
+    const struct zombie *throttled; /* a rule by which the sender is */
+    struct facts_seen seen[FACTS_SEEN];
+    size_t seen_item[FACTS_SEEN]; /* whose answer tells it */
+    size_t n_seen;
+    struct verdict stopped; /* at MAIL: by a standing, should it not be let
+                               begin; else CONTINUE */
+    struct verdict holding; /* of what holds mail; else CONTINUE */
     enum policy_phase {
         POLICY_FREE,   /* the verdict stands already */
         POLICY_DESK,   /* may this mail to postmaster pass unlimited? */
-        POLICY_LIMITS, /* the limits' answers decide */
-        POLICY_HELD    /* over a limit that holds: is there room to? */
+        POLICY_LIMITS, /* standings and limits decide */
+        POLICY_HELP,   /* quarantined: may the message begin all the same, to
+                          reach help? */
+        POLICY_HELD    /* over what holds mail: is there room to? */
     } phase;
     const struct config *config;
     const struct facts *facts;
@@ -86,16 +114,27 @@ void policy_ask(const struct config *config, const struct facts *facts,
 /*
  * Take ANSWERS (NULL: there were no items).  True: p->verdict stands.  False:
  * p->items hold more to charge.  Receipts of earlier rounds of a step whose
- * verdict refuses are to be given back.  Pure: what STAGE_CONNECT asked may be
- * collected later by asking again with the same configuration and facts,
- * which gives the same items in the same order.
+ * verdict refuses are to be given back, but for those of a round that was
+ * p->spent when it was charged: these are neither given back nor kept with the
+ * message.  Pure: what STAGE_CONNECT asked may be collected later by asking
+ * again with the same configuration and facts, which gives the same items in
+ * the same order.
  */
 bool policy_answer(struct policy *p, const struct charge_answers *answers);
 
 /*
- * Count the recipient that P (STAGE_RCPT, STAGE_REFUSED) was about into FACTS,
- * for the message's next steps: accepted, or refused as unknown.  What P
+ * Take what P has found out over into FACTS, which are kept with the message
+ * for its next steps.  To be called once the verdict of a stage stands, and
+ * after it has been told:
+ *
+ * STAGE_MAIL, unless it refuses: when newcomers among its subjects were first
+ * seen (seen, n_seen).
+ * STAGE_RCPT, STAGE_REFUSED: counts the recipient, accepted or refused as
+ * unknown; and by which rule its sender is throttled (throttled).  What P
  * refused, observed or not, is not counted.
+ *
+ * Beside these the caller keeps a copy of `verdict` for facts.held when `hold`
+ * is set, sets facts.birth at each stage, and facts.flag at STAGE_END.
  */
 void policy_count(const struct policy *p, struct facts *facts);
 

@@ -5,7 +5,6 @@
 #include "policy/rate.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,22 +77,33 @@ parse_count(const char *text, enum rate_unit unit, uint32_t *out,
     return MS_OK;
 }
 
+bool
+span_parse(const char *text, uint64_t *out)
+{
+    uint64_t n;
+    size_t i;
+
+    if (!digits(&text, &n) || text[0] == '\0' || text[1] != '\0')
+        return false;
+    for (i = 0; i < sizeof span_units / sizeof *span_units; i++) {
+        if (*text != span_units[i].letter)
+            continue;
+        *out = n * span_units[i].seconds; /* below 2^49 */
+        return true;
+    }
+    return false;
+}
+
 static enum ms_err
 parse_span(const char *text, uint32_t *out, struct why *why)
 {
-    const char *p = text;
-    uint64_t n, span_s = 0;
-    size_t i;
+    uint64_t span_s;
 
     if (strcmp(text, "msg") == 0) {
         *out = 0;
         return MS_OK;
     }
-    if (digits(&p, &n) && p[0] != '\0' && p[1] == '\0')
-        for (i = 0; i < sizeof span_units / sizeof *span_units; i++)
-            if (*p == span_units[i].letter)
-                span_s = n * span_units[i].seconds;
-    if (span_s == 0)
+    if (!span_parse(text, &span_s) || span_s == 0)
         return why_set(why, MS_INVALID,
                        "`%s` is no span such as 90s, 5m, 1h, 7d or msg", text);
     if (span_s < WINDOW_SPAN_MIN_S || span_s > WINDOW_SPAN_MAX_S)

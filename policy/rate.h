@@ -5,6 +5,7 @@
 #ifndef MORTSAFE_POLICY_RATE_H
 #define MORTSAFE_POLICY_RATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,10 @@ enum ms_err rates_parse(const char *text, enum rate_unit unit,
 
 /* "300/1h", "20M/1d", "100/msg".  Returns BUF. */
 char *rate_print(struct rate rate, enum rate_unit unit, char buf[RATE_TEXT]);
+
+/* "90s", "5m", "1h", "7d" in seconds.  False, with *OUT left alone, if it is
+ * none of them. */
+bool span_parse(const char *text, uint64_t *out);
 
 /* A span in words of the grammar: 3600 is "1h", 90 is "90s".  Returns BUF. */
 char *span_print(uint64_t span_s, char buf[RATE_TEXT]);

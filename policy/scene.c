@@ -193,6 +193,19 @@ read_login(const struct config *config, const struct facts *facts,
         memcpy(out->user, "invalid", sizeof("invalid"));
 }
 
+/* Until then a store only learns: whom it knows by then is no newcomer. */
+static struct wall
+settled(const struct config *config, struct wall birth)
+{
+    uint64_t learn_s = config->n_zombies == 0 ? SCENE_LEARN_S : 0;
+
+    for (size_t i = 0; i < config->n_zombies; i++)
+        if (config->zombies[i]->learn_s > learn_s)
+            learn_s = config->zombies[i]->learn_s;
+    birth.s += (int64_t)learn_s;
+    return birth;
+}
+
 void
 scene_make(const struct config *config, const struct facts *facts,
            struct scene *out)
@@ -220,4 +233,14 @@ scene_make(const struct config *config, const struct facts *facts,
         address_parse(facts->sender, &out->sender_parsed);
         address_canonical(&out->sender_parsed, out->sender);
     }
+    out->local_user[0] = '\0';
+    if (out->kind == KIND_LOCAL &&
+        !address_login(out->sender, config->users_fold,
+                       config->users_default_domain, out->local_user))
+        out->local_user[0] = '\0';
+    out->seen = facts->seen;
+    out->n_seen = facts->n_seen;
+    out->has_birth = facts->birth.s != 0;
+    if (out->has_birth)
+        out->settled = settled(config, facts->birth);
 }

@@ -27,7 +27,10 @@ enum listener_by {
     LISTENER_BY_ORIGIN   /* did not come by SMTP: local */
 };
 
-enum { FACTS_SEEN = 8 }; /* limits with `warmup` in a configuration, at most */
+enum {
+    FACTS_SEEN = 8, /* limits with `warmup` in a configuration, at most */
+    SCENE_LEARN_S = 14 * 86400 /* without a rule of zombies that says more */
+};
 
 /* What the MTA said about a connection and its message so far.  Strings are
  * borrowed; NULL and "" both mean "not said". */
@@ -93,7 +96,16 @@ struct scene {
     const char *sender_said; /* as it came; borrowed from the facts;
                                 NULL before MAIL */
     struct address sender_parsed;
-    char sender[ADDRESS_TEXT]; /* canonical; "" for <> */
+    char sender[ADDRESS_TEXT];     /* canonical; "" for <> */
+    char local_user[ADDRESS_TEXT]; /* of mail that does not come by SMTP: its
+                                      sender as a login is written; "" */
+
+    /* Of newcomers; borrowed from the facts. */
+    const struct facts_seen *seen;
+    size_t n_seen;
+    bool has_birth;
+    struct wall settled; /* first second that is not within `learn` of the
+                            store's birth */
 };
 
 /* What FACTS mean under CONFIG.  Pure. */

@@ -39,6 +39,8 @@ verdict_continue(struct verdict *out)
     out->retry_s = 0;
     out->subject.kind = SUBJECT_KINDS;
     out->subject.len = 0;
+    out->zombie = NULL;
+    out->standing = STANDING_NORMAL;
 }
 
 void
@@ -112,6 +114,15 @@ verdict_counted(enum metric metric)
     return words[metric];
 }
 
+/* What VERDICT has counted; METRICS: nothing. */
+static enum metric
+metric_of(const struct verdict *v)
+{
+    if (v->limit != NULL)
+        return v->limit->count;
+    return v->zombie != NULL && v->rate.n > 0 ? METRIC_RECIPIENTS : METRICS;
+}
+
 /* A count as written in rates: bytes are kept in KiB. */
 static void
 put_count(struct line *line, const struct verdict *v, uint64_t n)
@@ -119,7 +130,7 @@ put_count(struct line *line, const struct verdict *v, uint64_t n)
     char buf[RATE_TEXT];
 
     (void)snprintf(buf, sizeof(buf), "%llu%s", (unsigned long long)n,
-                   v->limit->count == METRIC_BYTES ? "K" : "");
+                   metric_of(v) == METRIC_BYTES ? "K" : "");
     put(line, buf);
 }
 
@@ -141,7 +152,7 @@ put_numbers(struct line *line, const struct verdict *v)
     put(line, ": ");
     put_count(line, v, v->used);
     put(line, " ");
-    put(line, verdict_counted(v->limit->count));
+    put(line, verdict_counted(metric_of(v)));
     put(line, v->rate.span_s == 0 ? " in one " : " in ");
     put_span(line, v);
     put(line, ", the limit is ");
@@ -156,15 +167,35 @@ put_numbers(struct line *line, const struct verdict *v)
     }
 }
 
+/* What a text is made of. */
+struct told {
+    const struct verdict *v;
+    const struct config *config;
+    const struct scene *scene;
+    const char *recipient; /* NULL: none */
+    const char *ref;
+};
+
+/* Mail to the postmaster passes for everybody. */
+static const char *
+help_of(const struct told *told)
+{
+    const char *support = told->config->support;
+
+    return support != NULL ? support : "write to postmaster";
+}
+
 /* One value that an operator's text may ask for. */
 static void
 put_field(struct line *line, const char *name, size_t len,
-          const struct verdict *v, const struct scene *scene,
-          const char *recipient, const char *ref)
+          const struct told *told)
 {
-    static const char *const names[] = {"recipient", "sender", "used",
-                                        "limit",     "span",   "retry",
-                                        "ref",       "client", "user"};
+    static const char *const names[] = {"recipient", "sender", "used", "limit",
+                                        "span",      "retry",  "ref",  "client",
+                                        "user",      "help"};
+    const struct verdict *v = told->v;
+    const struct scene *scene = told->scene;
+    const bool counted = metric_of(v) != METRICS;
     char buf[PREFIX_TEXT];
     size_t i = 0, n = sizeof(names) / sizeof(names[0]);
 
@@ -173,29 +204,29 @@ put_field(struct line *line, const char *name, size_t len,
         i++;
     switch (i) {
     case 0:
-        put(line, recipient != NULL ? recipient : "");
+        put(line, told->recipient != NULL ? told->recipient : "");
         break;
     case 1:
         put(line, scene->sender_said != NULL ? scene->sender_said : "");
         break;
     case 2:
-        if (v->limit != NULL)
+        if (counted)
             put_count(line, v, v->used);
         break;
     case 3:
-        if (v->limit != NULL)
+        if (counted)
             put_count(line, v, v->rate.n);
         break;
     case 4:
-        if (v->limit != NULL)
+        if (counted)
             put_span(line, v);
         break;
     case 5:
-        if (v->limit != NULL && v->retry_s != UINT64_MAX)
+        if (counted && v->retry_s != UINT64_MAX)
             put(line, verdict_span(v->retry_s, buf));
         break;
     case 6:
-        put(line, ref);
+        put(line, told->ref);
         break;
     case 7:
         put(line, prefix_print(scene->client, buf));
@@ -203,14 +234,16 @@ put_field(struct line *line, const char *name, size_t len,
     case 8:
         put(line, scene->user);
         break;
+    case 9:
+        put(line, help_of(told));
+        break;
     default: /* the configuration's check lets no other name pass */
         break;
     }
 }
 
 static void
-put_template(struct line *line, const char *text, const struct verdict *v,
-             const struct scene *scene, const char *recipient, const char *ref)
+put_template(struct line *line, const char *text, const struct told *told)
 {
     char one[2] = "";
 
@@ -218,8 +251,7 @@ put_template(struct line *line, const char *text, const struct verdict *v,
         const char *end = *text == '{' ? strchr(text, '}') : NULL;
 
         if (end != NULL) {
-            put_field(line, text + 1, (size_t)(end - text - 1), v, scene,
-                      recipient, ref);
+            put_field(line, text + 1, (size_t)(end - text - 1), told);
             text = end + 1;
         } else {
             one[0] = *text++;
@@ -234,18 +266,22 @@ verdict_text(const struct verdict *verdict, const struct config *config,
              char out[VERDICT_TEXT])
 {
     struct line line = {.text = out, .room = VERDICT_TEXT};
+    const struct told told = {verdict, config, scene, recipient, ref};
     const char *written =
         verdict->failed ? NULL : config_reply(config, verdict->rule);
 
     out[0] = '\0';
     if (written != NULL) {
-        put_template(&line, written, verdict, scene, recipient, ref);
+        put_template(&line, written, &told);
         return;
     }
-    put_template(&line, verdict->reason, verdict, scene, recipient, ref);
-    if (verdict->limit != NULL && scene->own)
+    put_template(&line, verdict->reason, &told);
+    if (metric_of(verdict) != METRICS && scene->own)
         put_numbers(&line, verdict);
-    line.room = VERDICT_TEXT;
+    if (verdict->zombie != NULL) {
+        put(&line, ". Help: ");
+        put(&line, help_of(&told));
+    }
     put(&line, " (ref ");
     put(&line, ref);
     put(&line, ")");

@@ -33,7 +33,8 @@ struct verdict {
     char rule[VERDICT_RULE]; /* "limit.user"; "" if no rule spoke */
     const char *reason; /* built-in words for this rule (static, borrowed) */
 
-    /* Of a limit: what was counted. */
+    /* Of a limit, or of what is let through while throttled: what was counted.
+     */
     const struct limit *limit; /* borrowed from the configuration; or NULL */
     struct rate rate;
     uint64_t used;          /* with this attempt */
@@ -63,7 +64,8 @@ void verdict_refuse(struct verdict *v, enum verdict_action action,
 
 /*
  * The reply's text for VERDICT, without code: the operator's words for the
- * rule or ours, with what was counted for logins and own networks, and REF.
+ * rule or ours, with what was counted for logins and own networks, for rules of
+ * zombies where help is, and REF.
  * Printable ASCII, at most 450 bytes.  RECIPIENT may be NULL.  Pure.
  */
 void verdict_text(const struct verdict *verdict, const struct config *config,

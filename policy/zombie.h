@@ -7,6 +7,7 @@
 #define MORTSAFE_POLICY_ZOMBIE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/config.h"
@@ -15,10 +16,13 @@
 #include "policy/scene.h"
 
 enum {
-    ZOMBIE_RULES = 8,      /* in a configuration, at most */
-    ZOMBIE_HELP_HOUR = 20, /* transactions that somebody quarantined may begin
-                              an hour to reach help; then refused at MAIL */
-    ZOMBIE_HELD_DAY = 100  /* messages a subject may have held */
+    ZOMBIE_RULES = 8,        /* in a configuration, at most */
+    ZOMBIE_SPAN_S = 3600,    /* of what is let through while throttled */
+    ZOMBIE_HELP_HOUR = 20,   /* transactions that somebody quarantined may begin
+                                an hour to reach help; then refused at MAIL */
+    ZOMBIE_HELD_DAY = 100,   /* messages a subject may have held */
+    ZOMBIE_HELD_HOST = 5000, /* ... and all of them together, on one host */
+    ZOMBIE_DAY_S = 86400
 };
 
 /*
@@ -34,13 +38,36 @@ enum limit_state zombie_state(const struct config *config,
 bool zombie_holds(const struct config *config, const struct zombie *zombie,
                   const struct scene *scene);
 
+/* The rules that hold for SCENE, of several with the same key the first;
+ * whether one finds somebody to judge, zombie_subject() tells.  Returns how
+ * many. */
+size_t zombie_rules(const struct config *config, const struct scene *scene,
+                    const struct zombie *out[ZOMBIE_RULES]);
+
+/* Is ZOMBIE about addresses: client, prefix, or a pair with one of them? */
+bool zombie_is_address(const struct zombie *zombie);
+
+/* Do A and B judge the same subjects, whatever the scene? */
+bool zombie_same_key(const struct zombie *a, const struct zombie *b);
+
 /* Whom it judges in SCENE; false: nobody. */
 bool zombie_subject(const struct zombie *zombie, const struct scene *scene,
                     struct subject *out);
 
-/* What SCENE's subject of ZOMBIE is: by an exemption that names a class, by
- * `users { classes }` (a login) or the rule's own; for addresses by their
- * network; else a person. */
+/*
+ * The other name that whoever sends mail that does not come by SMTP may log in
+ * by: without the domain, if that is ours and no `default_domain` completes
+ * logins.  False: there is none.
+ */
+bool zombie_bare_subject(const struct config *config,
+                         const struct zombie *zombie, const struct scene *scene,
+                         struct subject *out);
+
+/*
+ * What SCENE's subject of ZOMBIE is: by an exemption that names a class; of a
+ * login, by `users { classes }`; by the rule; of an address, by its network;
+ * else a person.
+ */
 enum network_class zombie_class(const struct config *config,
                                 const struct zombie *zombie,
                                 const struct scene *scene);
@@ -55,16 +82,24 @@ const struct zombie *zombie_of(const struct config *config,
 void zombie_tuning(const struct zombie *zombie, enum network_class class,
                    struct detector_tuning *out);
 
-/* In force, or only looked on, in SCENE; and for one known by name, of whom the
- * daemon's mode is MODE. */
+/* In force, or only looked on, in SCENE; and for one known by name, as far as
+ * that tells: by the rule, the daemon (ACTS may be NULL) and, of an address,
+ * its network. */
 enum mode zombie_mode(const struct zombie *zombie, const struct scene *scene);
+enum mode zombie_mode_of(const struct config *config, const struct acts *acts,
+                         const struct zombie *zombie,
+                         const struct subject *subject, struct wall now);
 
-/* The window of what ZOMBIE lets through while throttled; of its help. */
+/* The window of what ZOMBIE lets through while throttled; of its help; of what
+ * is held for its sake; and that of all that is held on this host, whose
+ * subject is network:(host). */
 uint64_t zombie_window(const struct zombie *zombie);
 uint64_t zombie_help_window(const struct zombie *zombie);
+uint64_t zombie_held_window(const struct zombie *zombie);
+uint64_t zombie_host_window(void);
 
 /* May a quarantined sender write to ADDRESS (postmaster, abuse of our domains,
- * `support_rcpt`)? */
+ * `support_rcpt`)?  EXTERNAL: it is outside of them. */
 bool zombie_is_help(const struct config *config, const struct address *address,
                     bool external);
 

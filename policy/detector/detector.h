@@ -50,8 +50,8 @@ struct detector_event {
                           neither new nor known */
     uint32_t messages; /* 1; 0: this is about an earlier one */
     uint32_t spam, clean; /* of them, what a filter said; neither: no verdict */
-    uint64_t message_id;  /* keyed hash; 0: none.  Copies of one message are
-                             weak witnesses */
+    uint64_t message_id;  /* keyed hash, of all of them; 0: none.  Copies of one
+                             message are weak witnesses */
     uint32_t unknown;     /* recipients refused with 5.1.x, or bounced so */
     uint32_t complaints;
     uint64_t network, sender; /* keyed hashes of the client's /16 or /32 and of
@@ -89,6 +89,7 @@ struct detector {
     int64_t since_s;      /* it stands so */
     int64_t until_s;      /* a block's end, probation's end, when it lifts by
                              itself; 0: none */
+    int64_t probation_s;  /* probation's end, also while it stands worse */
     uint32_t quarantines; /* by evidence, ever: for the ladder */
     int64_t first_s;      /* first event */
     uint64_t taken_back;  /* the freeze that was last applied; opaque */
@@ -113,15 +114,16 @@ void detector_score(const struct detector *d,
                     const struct detector_tuning *tuning, struct wall now,
                     double family[FAMILIES], double *score);
 
-/* Take EVENT in.  Time that goes back counts as none.  The standing follows
- * (it never leaves quarantine, and probation only for worse): true if it is
- * another; then d->last tells why. */
+/* Take EVENT in.  Time that goes back counts as none; by over an hour, D's
+ * clock is set anew.  The standing follows (it never leaves quarantine, and
+ * probation only for worse): true if it is another; then d->last tells why.
+ * Nothing counts while it stands quarantined. */
 bool detector_note(struct detector *d, const struct detector_tuning *tuning,
                    const struct detector_event *event);
 
 /* What time alone does: throttled for an hour under 30 becomes watched, watched
- * under 10 normal, probation ends, UNTIL_S of a quarantine or block has come.
- * The same. */
+ * under 10 normal, probation ends.  UNTIL_S has come: as if released, for
+ * CAUSE_LADDER if evidence had quarantined it.  The same. */
 bool detector_pass(struct detector *d, const struct detector_tuning *tuning,
                    struct wall now);
 
@@ -132,7 +134,8 @@ uint32_t detector_rate(const struct detector *d,
 
 /* An operator's words, or others': on probation (from quarantined or
  * throttled; else normal), the evidence of content and reception forgotten.
- * LEGIT teaches that the level of now is normal. */
+ * So is that of bulk, spread and identity, or the next message would undo it;
+ * LEGIT instead teaches that their level of now is normal. */
 enum detector_release { DETECTOR_RELEASE, DETECTOR_LEGIT };
 void detector_release(struct detector *d, const struct detector_tuning *tuning,
                       enum detector_release how, enum evidence_cause cause,
@@ -145,7 +148,8 @@ void detector_block(struct detector *d, struct wall now, struct wall until);
 void detector_lease(struct detector *d, enum evidence_cause cause,
                     struct wall now);
 
-/* Down to watched: by the breaker, at the change from observe to enforce. */
+/* Down to watched, from throttled or quarantined: by the breaker, at the change
+ * from observe to enforce.  The quarantine does not count for the ladder. */
 void detector_demote(struct detector *d, enum evidence_cause cause,
                      struct wall now);
 

@@ -16,6 +16,10 @@
 #include "policy/err.h"
 #include "policy/store/sitekey.h"
 
+enum {
+    KNOWN_DOUBT_MS = 1000 /* for the news that somebody was let off to come */
+};
+
 struct known;
 
 enum ms_err known_create(struct known **out); /* MS_NOMEM */

@@ -232,11 +232,30 @@ is_blank(const struct store_state *state)
            state->len == 0;
 }
 
-enum ms_err
-redis_record_update(struct redis *r, const struct subject *subject,
-                    struct store_time now,
-                    enum ms_err (*change)(void *arg, struct store_state *state),
-                    void *arg)
+/* HAD was made anew, or is not there, and this host knows that the subject did
+ * not stand normal: it is looked at in a moment. */
+static bool
+is_doubted(struct redis *r, const uint8_t hash[SITEKEY_HASH],
+           const struct redis_record *had)
+{
+    struct mono look_at = redis_core_now(r).mono;
+    enum standing standing;
+    uint64_t epoch;
+
+    if (had->record.state.standing != STANDING_NORMAL ||
+        had->record.state.version != 0 ||
+        !known_get(r->known, hash, &standing, &epoch, NULL) ||
+        (had->epoch != 0 && had->epoch == epoch))
+        return false;
+    look_at.ms += KNOWN_DOUBT_MS;
+    known_doubt(r->known, hash, look_at);
+    return true;
+}
+
+static enum ms_err
+update(struct redis *r, const struct subject *subject, struct store_time now,
+       enum ms_err (*change)(void *arg, struct store_state *state), void *arg,
+       bool restores)
 {
     uint8_t hash[SITEKEY_HASH];
     struct redis_record had;
@@ -250,6 +269,8 @@ redis_record_update(struct redis *r, const struct subject *subject,
         read_one(r, subject, hash, now, &had);
         if (had.err != MS_OK)
             return had.err;
+        if (!restores && is_doubted(r, hash, &had))
+            return MS_BUSY;
         state = had.record.state;
         err = change(arg, &state);
         if (err != MS_OK)
@@ -269,6 +290,23 @@ redis_record_update(struct redis *r, const struct subject *subject,
                                                    .epoch = had.epoch,
                                                    .state = &state});
     return done ? MS_OK : MS_BUSY;
+}
+
+enum ms_err
+redis_record_update(struct redis *r, const struct subject *subject,
+                    struct store_time now,
+                    enum ms_err (*change)(void *arg, struct store_state *state),
+                    void *arg)
+{
+    return update(r, subject, now, change, arg, false);
+}
+
+enum ms_err
+redis_record_restore(
+    struct redis *r, const struct subject *subject, struct store_time now,
+    enum ms_err (*change)(void *arg, struct store_state *state), void *arg)
+{
+    return update(r, subject, now, change, arg, true);
 }
 
 enum ms_err

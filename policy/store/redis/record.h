@@ -24,7 +24,9 @@ void redis_record_read(struct redis *r, const uint8_t (*hash)[SITEKEY_HASH],
                        size_t n, struct store_time now,
                        struct redis_record *out);
 
-/* The store's functions of these names (policy/store/store.h). */
+/* The store's functions of these names (policy/store/store.h).  While the store
+ * may have lost how the subject stands an update is MS_BUSY: it would begin
+ * anew what is about to be written back. */
 enum ms_err redis_record_update(
     struct redis *r, const struct subject *subject, struct store_time now,
     enum ms_err (*change)(void *arg, struct store_state *state), void *arg);
@@ -44,6 +46,11 @@ enum ms_err redis_record_reset(struct redis *r, const struct subject *subject,
                                bool *found);
 enum ms_err redis_record_put(struct redis *r, const struct store_record *record,
                              struct store_time now);
+
+/* An update that writes back what was lost. */
+enum ms_err redis_record_restore(
+    struct redis *r, const struct subject *subject, struct store_time now,
+    enum ms_err (*change)(void *arg, struct store_state *state), void *arg);
 
 /* Enter the subject in the index of those that are not normal. */
 enum ms_err redis_record_index(struct redis *r,

@@ -13,10 +13,7 @@
 
 #include "policy/window.h"
 
-enum {
-    DOUBT_MS = 1000, /* for the news that somebody was let off to come */
-    REFUNDS = 64     /* receipts that are looked at together */
-};
+enum { REFUNDS = 64 /* receipts that are looked at together */ };
 
 static struct charge_answer *
 answer_of(const struct store_ticket *t, size_t i)
@@ -383,7 +380,7 @@ heed(struct store_ticket *t, size_t p)
     if (news.standing == STANDING_NORMAL &&
         known_get(t->r->known, hash, &standing, &epoch, NULL) &&
         (news.epoch == 0 || epoch != news.epoch)) {
-        look_at.ms += DOUBT_MS;
+        look_at.ms += KNOWN_DOUBT_MS;
         known_doubt(t->r->known, hash, look_at);
         return standing;
     }

@@ -56,7 +56,7 @@ publish(struct redis *r, const uint8_t hash[SITEKEY_HASH],
         memset(&record.state, 0, sizeof(record.state));
     record.state.standing = standing;
     record.state.version = 0;
-    (void)redis_record_update(r, subject, now, write_back, &record.state);
+    (void)redis_record_restore(r, subject, now, write_back, &record.state);
     (void)redis_record_index(r, hash, now);
 }
 
