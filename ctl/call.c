@@ -446,6 +446,17 @@ call_get(const struct call *call, const struct url *url, json_t **out)
 }
 
 int
+call_get_text(const struct call *call, const struct url *url, char **out)
+{
+    struct why why = {""};
+    int code = client_get_text(call->client, url, out, &why);
+
+    if (code != CTL_OK)
+        out_complain(call->out, "%s", why.text);
+    return code;
+}
+
+int
 call_post(const struct call *call, const struct url *url, json_t *body,
           json_t **out)
 {

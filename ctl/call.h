@@ -75,6 +75,8 @@ int call_usage(const struct call *call, const char *format, ...)
  * having complained, *OUT untouched.  BODY is moved (NULL: {}).
  */
 int call_get(const struct call *call, const struct url *url, json_t **out);
+/* The same of an answer that is text: malloc()ed, with a 0 at its end. */
+int call_get_text(const struct call *call, const struct url *url, char **out);
 int call_post(const struct call *call, const struct url *url, json_t *body,
               json_t **out);
 int call_delete(const struct call *call, const struct url *url, json_t **out);

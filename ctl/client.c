@@ -282,15 +282,23 @@ problem(long status, const json_t *json, struct why *why)
     return problem_code(status);
 }
 
+static long
+status_of(const struct client *client)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
 static int
 read_answer(const struct client *client, json_t **out, struct why *why)
 {
     json_t *json = json_loadb(client->bytes != NULL ? client->bytes : "",
                               client->len, 0, NULL);
-    long status = 0;
+    long status = status_of(client);
     int code = CTL_OK;
 
-    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200 || status > 299) {
         code = problem(status, json, why);
     } else if (!json_is_object(json)) {
@@ -357,4 +365,35 @@ client_ask(struct client *client, enum client_method method,
     if (done != CURLE_OK)
         return not_asked(client, done, why);
     return read_answer(client, out, why);
+}
+
+int
+client_get_text(struct client *client, const struct url *url, char **out,
+                struct why *why)
+{
+    int code = look_before(client, url, why);
+    json_t *none = NULL;
+    CURLcode done;
+    char *text;
+
+    if (code != CTL_OK)
+        return code;
+    done = perform(client, CLIENT_GET, url, NULL);
+    if (done != CURLE_OK)
+        return not_asked(client, done, why);
+    if (status_of(client) < 200 || status_of(client) > 299) {
+        code = read_answer(client, &none, why);
+        json_decref(none);
+        return code;
+    }
+    text = malloc(client->len + 1);
+    if (text == NULL) {
+        why_set(why, MS_NOMEM, "no memory");
+        return EX_OSERR;
+    }
+    if (client->len > 0)
+        memcpy(text, client->bytes, client->len);
+    text[client->len] = '\0';
+    *out = text;
+    return CTL_OK;
 }

@@ -44,4 +44,9 @@ int client_ask(struct client *client, enum client_method method,
                const struct url *url, const json_t *body, json_t **out,
                struct why *why);
 
+/* GET URL, whose answer is text: *OUT is malloc()ed, with a 0 at its end. Codes
+ * as of client_ask(). */
+int client_get_text(struct client *client, const struct url *url, char **out,
+                    struct why *why);
+
 #endif

@@ -15,6 +15,8 @@ command_group_title(enum command_group group)
         return "Answers";
     case GROUP_ACTS:
         return "Acts";
+    case GROUP_ZOMBIES:
+        return "Zombies";
     case GROUP_PRIVACY:
         return "Privacy";
     case GROUP_SERVICE:

@@ -16,6 +16,7 @@ enum command_group {
     GROUP_STATE,
     GROUP_ANSWERS,
     GROUP_ACTS,
+    GROUP_ZOMBIES,
     GROUP_PRIVACY,
     GROUP_SERVICE,
     COMMAND_GROUPS
@@ -26,6 +27,7 @@ enum word_kind {
     WORD_NONE,    /* an option without an argument */
     WORD_TEXT,    /* anything */
     WORD_CHOICE,  /* one of `choices` */
+    WORD_VERB,    /* one of `choices`, or a subject */
     WORD_KEY,     /* a subject, as people name it */
     WORD_LIMIT,   /* a limit's name */
     WORD_RULE,    /* "limit.user" */
@@ -48,7 +50,7 @@ struct command_option {
     bool many;            /* may be given more than once */
     const char *argument; /* "TIME"; NULL: takes none */
     enum word_kind kind;
-    const char *choices; /* of WORD_CHOICE: "users|clients" */
+    const char *choices; /* of WORD_CHOICE, WORD_VERB: "users|clients" */
     const char *help;    /* a phrase, no full stop */
 };
 
@@ -108,6 +110,17 @@ int cmd_reset(const struct call *call); /* acts.c */
 int cmd_raise(const struct call *call);
 int cmd_exempt(const struct call *call);
 int cmd_audit(const struct call *call);
+
+int cmd_zombies(const struct call *call); /* zombies.c, quarantine.c, held.c */
+int cmd_quarantine(const struct call *call);
+int cmd_release(const struct call *call);
+int cmd_lease(const struct call *call);
+int cmd_confirm(const struct call *call);
+int cmd_held(const struct call *call);
+int cmd_notices(const struct call *call); /* notices.c, feedback.c */
+int cmd_feedback(const struct call *call);
+
+int cmd_replay(const struct call *call); /* replay/replay.c */
 
 int cmd_export(const struct call *call); /* privacy.c */
 int cmd_forget(const struct call *call);

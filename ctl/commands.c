@@ -52,6 +52,21 @@
         "file", 'x', false, "FILE", WORD_FILE, NULL,                           \
             "read this configuration; no daemon is asked"                      \
     }
+#define OPT_HELD                                                               \
+    {                                                                          \
+        "held", 0, false, "WHAT", WORD_CHOICE, "keep|deliver|delete",          \
+            "what becomes of held mail (keep); the others need root"           \
+    }
+#define OPT_MTA_CONFIG                                                         \
+    {                                                                          \
+        "mta-config", 0, false, "PATH", WORD_FILE, NULL,                       \
+            "another instance: Postfix's folder, Sendmail's file"              \
+    }
+#define OPT_STANDING                                                           \
+    {                                                                          \
+        "standing", 0, false, "LIST", WORD_TEXT, NULL,                         \
+            "only of these, such as throttled,quarantined"                     \
+    }
 #define END_OPTIONS                                                            \
     {                                                                          \
         NULL, 0, false, NULL, WORD_NONE, NULL, NULL                            \
@@ -282,6 +297,162 @@ const struct command commands[] = {
                  OPT_NUMBER("so many (100)"), OPT_HOST, END_OPTIONS},
      .words = {END_WORDS},
      .run = cmd_audit},
+
+    /* ----- zombies */
+    {.name = "zombies",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "[--standing LIST] [--observed] [-n N]",
+     .brief = "who is watched, throttled or quarantined, and why",
+     .help = "Prints the accounts and machines that have a standing, the "
+             "worst and newest first, with what speaks against them; below, "
+             "how many there are, which rules only observe, and whether the "
+             "detector holds itself back.",
+     .options = {OPT_STANDING,
+                 {"observed", 0, false, NULL, WORD_NONE, NULL,
+                  "only standings earned while the rule observed"},
+                 OPT_NUMBER("so many (50)"),
+                 END_OPTIONS},
+     .words = {END_WORDS},
+     .run = cmd_zombies},
+    {.name = "quarantine",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "KEY [--for SPAN | --until TIME] [--note TEXT]",
+     .brief = "stop the mail of an account or machine",
+     .help = "Stops all mail of a subject at once, on all hosts, as the rule "
+             "about it says: held, refused or put off. It lasts until it is "
+             "released, or as long as is said here.",
+     .options = {{"for", 0, false, "SPAN", WORD_SPAN, NULL,
+                  "for so long, such as 7d"},
+                 OPT_UNTIL,
+                 OPT_NOTE,
+                 END_OPTIONS},
+     .words = {NEEDED("KEY", WORD_KEY), END_WORDS},
+     .run = cmd_quarantine},
+    {.name = "release",
+     .group = GROUP_ZOMBIES,
+     .synopsis =
+         "KEY [--legit] [--held keep|deliver|delete] [--mta-config PATH] "
+         "[--note TEXT]\n"
+         "--since TIME [--until TIME] [--family NAME] [--standing LIST] "
+         "[--dry-run] [--yes] [--held keep|deliver|delete] "
+         "[--mta-config PATH] [--note TEXT]",
+     .brief = "let somebody send again, or many at once",
+     .help = "Lets new mail through at once, on all hosts; the subject is on "
+             "probation for some days. Mail that the MTA holds stays held "
+             "unless --held says otherwise: then root's MTA lets it go or "
+             "deletes it on this host, and what is to be run on other hosts is "
+             "printed. Exits with 1 if something is left to be run. Without "
+             "KEY, all are released whose standing changed in a time: for a "
+             "mistake of the filter or of the configuration.",
+     .options = {{"legit", 0, false, NULL, WORD_NONE, NULL,
+                  "it was their own mail: take so much as usual from now on"},
+                 OPT_HELD,
+                 OPT_MTA_CONFIG,
+                 OPT_SINCE("whose standing changed then or later"),
+                 {"until", 0, false, "TIME", WORD_WHEN, NULL,
+                  "whose standing changed before (now)"},
+                 {"family", 0, false, "NAME", WORD_CHOICE,
+                  "bulk|content|reception|spread|identity",
+                  "only where this evidence was the strongest"},
+                 OPT_STANDING,
+                 {"dry-run", 0, false, NULL, WORD_NONE, NULL, "only list them"},
+                 OPT_YES,
+                 OPT_NOTE,
+                 END_OPTIONS},
+     .words = {MAYBE("KEY", WORD_KEY), END_WORDS},
+     .run = cmd_release},
+    {.name = "lease",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "ADDRESS [--note TEXT]",
+     .brief = "tell that an address has a new customer",
+     .help = "Forgets what is known of an address or network as a sender, so "
+             "that nobody pays for whoever had it before.",
+     .options = {OPT_NOTE, END_OPTIONS},
+     .words = {NEEDED("ADDRESS", WORD_CLIENT), END_WORDS},
+     .run = cmd_lease},
+    {.name = "confirm",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "CODE",
+     .brief = "redeem the code that a customer was sent",
+     .help = "Releases who was quarantined, by the code in the letter about "
+             "it. A code is good once; somebody quarantined again needs "
+             "`release`.",
+     .options = {END_OPTIONS},
+     .words = {NEEDED("CODE", WORD_TEXT), END_WORDS},
+     .run = cmd_confirm},
+    {.name = "held",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "[KEY] [--fleet] [--check] [--mta-config PATH]",
+     .brief = "mail that the MTA holds for us",
+     .help = "Prints the messages that were put on hold, of all or of one "
+             "subject, the oldest first. With --check, looks first which of "
+             "them the MTA of this host still has, and forgets the others.",
+     .options = {OPT_FLEET_OF_ALL,
+                 {"check", 0, false, NULL, WORD_NONE, NULL,
+                  "look into the MTA's queue first"},
+                 OPT_MTA_CONFIG,
+                 END_OPTIONS},
+     .words = {MAYBE("KEY", WORD_KEY), END_WORDS},
+     .run = cmd_held},
+    {.name = "notices",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "[KEY] [-n N]\n"
+                 "preview KEY [--kind KIND] [--language LANGUAGE]\n"
+                 "resend KEY",
+     .brief = "letters and webhooks: sent, waiting, to come",
+     .help = "Prints what was sent about whom, and what still waits or was "
+             "kept back; or the letter as it would be written now; or sends "
+             "the last letters about somebody again.",
+     .options = {OPT_NUMBER("so many (50)"),
+                 {"kind", 0, false, "KIND", WORD_CHOICE,
+                  "throttled|quarantined|released|postmaster", "which letter"},
+                 {"language", 0, false, "LANGUAGE", WORD_TEXT, NULL,
+                  "in another language than the recipient's"},
+                 END_OPTIONS},
+     .words = {{"preview|resend|KEY", false, false, WORD_VERB,
+                "preview|resend"},
+               MAYBE("KEY", WORD_KEY),
+               END_WORDS},
+     .run = cmd_notices},
+    {.name = "feedback",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "[--kind KIND] [FILE]\n"
+                 "--list [--since TIME] [-n N]",
+     .brief = "hand in an abuse report, a bounce or a log",
+     .help = "Reads an abuse report (RFC 5965), a bounce (RFC 3464) or log "
+             "lines of Postfix or Sendmail, from standard input unless there "
+             "is a FILE, and counts it against who sent the message it is "
+             "about. Which that is, queue ids in it tell: one that names no "
+             "message of ours is kept to be read and counts nothing. The MTA "
+             "may pipe mail to it: exits with 65 if it is none of these, with "
+             "75 if it should be tried again.",
+     .options = {{"kind", 0, false, "KIND", WORD_CHOICE,
+                  "auto|complaint|bounce|log", "what it has to be (auto)"},
+                 {"list", 0, false, NULL, WORD_NONE, NULL,
+                  "print what was handed in before"},
+                 OPT_SINCE("only what is newer: a date, a time, or a span"),
+                 OPT_NUMBER("so many (50)"),
+                 END_OPTIONS},
+     .words = {MAYBE("FILE", WORD_FILE), END_WORDS},
+     .run = cmd_feedback},
+    {.name = "replay",
+     .group = GROUP_ZOMBIES,
+     .synopsis = "[--config FILE] LOG...",
+     .brief = "what would have been done to the mail in these logs",
+     .help = "Runs logs of Postfix or Sendmail, plain or gzip, - for standard "
+             "input, through the relay rules, limits and rules of zombies of "
+             "a configuration as if all of them enforced, each line at its "
+             "time. Tells whose standing would have changed and why, who "
+             "would have been stopped by which rule, and how much everybody "
+             "else used of each limit, with a rate that 99.9 % of their busy "
+             "periods stay under. Asks no daemon and changes nothing. A log "
+             "tells nothing of TLS, of a content filter's verdict on mail "
+             "that it let pass, nor of mail before the log begins.",
+     .options = {{"config", 0, false, "FILE", WORD_FILE, NULL,
+                  "the configuration (" SYSCONFDIR "/mortsafe/mortsafe.conf)"},
+                 END_OPTIONS},
+     .words = {{"LOG", true, true, WORD_FILE, NULL}, END_WORDS},
+     .run = cmd_replay},
 
     /* ----- privacy */
     {.name = "export",

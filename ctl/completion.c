@@ -98,7 +98,7 @@ bash_command(FILE *to, const struct command *c)
 
     (void)fprintf(to, "    %s) words=\"", c->name);
     for (const struct command_word *w = c->words; w->name != NULL; w++) {
-        if (w->kind == WORD_CHOICE)
+        if (w->choices != NULL)
             put_choices(to, w->choices);
         else if (w->kind == WORD_COMMAND)
             put_names(to);
@@ -174,7 +174,7 @@ zsh_value(FILE *to, const char *name, enum word_kind kind, const char *choices)
     (void)fputc(':', to);
     put_spec(to, name);
     (void)fputc(':', to);
-    if (kind == WORD_CHOICE) {
+    if (choices != NULL) {
         (void)fputc('(', to);
         put_choices(to, choices);
         (void)fputc(')', to);
@@ -294,14 +294,14 @@ fish_word(FILE *to, const struct command *c, const struct command_word *w)
 {
     bool files = w->kind == WORD_FILE;
 
-    if (!files && w->kind != WORD_CHOICE && w->kind != WORD_COMMAND)
+    if (!files && w->choices == NULL && w->kind != WORD_COMMAND)
         return;
     (void)fprintf(
         to, "complete -c " PROGRAM " -n '__fish_seen_subcommand_from %s'%s",
         c->name, files ? " -F\n" : " -a '");
     if (files)
         return;
-    if (w->kind == WORD_CHOICE)
+    if (w->choices != NULL)
         put_choices(to, w->choices);
     else
         put_names(to);

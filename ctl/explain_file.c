@@ -12,49 +12,13 @@
 
 #include "ctl/call.h"
 #include "ctl/field.h"
+#include "ctl/load.h"
 #include "ctl/when.h"
 #include "policy/config.h"
 #include "policy/explain.h"
 #include "policy/notes.h"
 
 enum { SOURCE_PORT = 1024, RECIPIENTS = 1000, ADDRESS_MAX = 1024 };
-
-/* ----- the configuration */
-
-static void
-tell_error(void *arg, const char *line)
-{
-    out_complain(arg, "%s", line);
-}
-
-static void
-tell_nothing(void *arg, const char *line)
-{
-    (void)arg, (void)line; /* `check` tells warnings */
-}
-
-static int
-load(const struct out *out, const char *path, struct config **config)
-{
-    const struct config_report report = {
-        .error = tell_error,
-        .warning = tell_nothing,
-        .arg = (void *)(uintptr_t)out,
-    };
-    enum ms_err err;
-
-    if (access(path, R_OK) != 0) {
-        struct why why;
-
-        (void)why_errno(&why, MS_UNAVAIL, path);
-        out_complain(out, "%s", why.text);
-        return EX_NOINPUT;
-    }
-    err = config_load(path, (struct wall){when_now()}, &report, config);
-    if (err == MS_NOMEM)
-        out_complain(out, "no memory");
-    return err == MS_OK ? CTL_OK : err == MS_NOMEM ? EX_OSERR : EX_CONFIG;
-}
 
 /* ----- the question */
 
@@ -291,7 +255,7 @@ explain_file(const struct out *out, const char *path, const json_t *asked,
         out_complain(out, "%s is no IP address", field_text(asked, "client"));
         return EX_DATAERR;
     }
-    code = load(out, path, &config);
+    code = load_config(out, path, &config);
     if (code != CTL_OK)
         return code;
     q.asked.config = config;

@@ -70,7 +70,7 @@ help_all(const struct call *call)
         out_heading(out, "%s", command_group_title(group));
         for (const struct command *one = commands; one->name != NULL; one++)
             if (one->group == group)
-                out_line(out, OUT_PLAIN, 4, "  %-10s %s", one->name,
+                out_line(out, OUT_PLAIN, 4, "  %-11s %s", one->name,
                          one->brief);
     }
     out_heading(out, "Options of all commands");

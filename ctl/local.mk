@@ -11,27 +11,48 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 	%reldir%/display.c %reldir%/display.h \
 	%reldir%/explain.c \
 	%reldir%/explain_file.c %reldir%/explain_file.h \
+	%reldir%/feedback.c \
 	%reldir%/field.c %reldir%/field.h \
 	%reldir%/grid.c %reldir%/grid.h \
+	%reldir%/held.c %reldir%/held.h \
 	%reldir%/help.c %reldir%/help.h \
 	%reldir%/log.c \
+	%reldir%/notices.c %reldir%/notices.h \
+	%reldir%/load.c %reldir%/load.h \
 	%reldir%/out.c %reldir%/out.h \
 	%reldir%/pace.c %reldir%/pace.h \
 	%reldir%/privacy.c \
+	%reldir%/quarantine.c \
+	%reldir%/queue.c %reldir%/queue.h \
+	%reldir%/report.c %reldir%/report.h \
+	%reldir%/run.c %reldir%/run.h \
+	%reldir%/replay/findings.c %reldir%/replay/findings.h \
+	%reldir%/replay/history.c %reldir%/replay/history.h \
+	%reldir%/replay/inside.h \
+	%reldir%/replay/maillog.c %reldir%/replay/maillog.h \
+	%reldir%/replay/postfix.c \
+	%reldir%/replay/read.c \
+	%reldir%/replay/replay.c \
+	%reldir%/replay/run.c %reldir%/replay/run.h \
+	%reldir%/replay/sendmail.c \
+	%reldir%/replay/strings.c %reldir%/replay/strings.h \
 	%reldir%/service.c \
 	%reldir%/shell.c %reldir%/shell.h \
 	%reldir%/show.c \
 	%reldir%/spark.c %reldir%/spark.h \
+	%reldir%/standing.c %reldir%/standing.h \
 	%reldir%/state.c \
 	%reldir%/stats.c \
 	%reldir%/top.c \
 	%reldir%/url.c %reldir%/url.h \
 	%reldir%/when.c %reldir%/when.h \
 	%reldir%/why.c \
-	%reldir%/would.c
+	%reldir%/would.c \
+	%reldir%/zombies.c
+%canon_reldir%_libctl_la_CPPFLAGS = $(AM_CPPFLAGS) $(GMIME_CFLAGS)
 mortsafectl_SOURCES = %reldir%/main.c
-mortsafectl_LDADD = %reldir%/libctl.la policy/libpolicy.la \
-	$(CURL_LIBS) $(JANSSON_LIBS)
+mortsafectl_LDADD = %reldir%/libctl.la policy/store/libstore.la policy/libpolicy.la \
+	$(CURL_LIBS) $(JANSSON_LIBS) $(GMIME_LIBS) $(ZLIB_LIBS)
 
 # Completions, as the program that was just built prints them.
 bashcompletiondir = $(datadir)/bash-completion/completions

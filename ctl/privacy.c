@@ -140,6 +140,31 @@ cmd_export(const struct call *call)
 
 /* ----- forget */
 
+static void
+tell_forgotten(const struct out *out, const json_t *answer)
+{
+    int64_t held = field_int(answer, "forgotten.held");
+
+    out_remark(out,
+               "%s is forgotten. Records of counts: %lld; decisions: %lld; "
+               "exemptions and raised limits: %lld; changes of standing: %lld; "
+               "messages and what was said of them: %lld; letters: %lld; "
+               "entries of the audit trail that have a pseudonym now: %lld.",
+               field_text(answer, "id"),
+               (long long)field_int(answer, "forgotten.records"),
+               (long long)(field_int(answer, "forgotten.decisions") +
+                           field_int(answer, "forgotten.woulds")),
+               (long long)field_int(answer, "forgotten.acts"),
+               (long long)field_int(answer, "forgotten.changes"),
+               (long long)(held + field_int(answer, "forgotten.passed") +
+                           field_int(answer, "forgotten.reports")),
+               (long long)field_int(answer, "forgotten.notices"),
+               (long long)field_int(answer, "forgotten.audits"));
+    if (held > 0)
+        out_remark(out, "Mail of it that the MTA holds stays there: mortsafe "
+                        "knows of it no more.");
+}
+
 int
 cmd_forget(const struct call *call)
 {
@@ -148,7 +173,7 @@ cmd_forget(const struct call *call)
     struct url url;
     int code = call_confirm(call,
                             "Forget all that is kept about %s: its counts, "
-                            "decisions and exemptions?",
+                            "standing, decisions and exemptions?",
                             key);
 
     if (code == CTL_OK)
@@ -162,16 +187,7 @@ cmd_forget(const struct call *call)
     if (call->out->format != OUT_PEOPLE)
         out_json(call->out, answer);
     else
-        out_remark(call->out,
-                   "%s is forgotten. Records of counts: %lld; decisions: %lld; "
-                   "exemptions and raised limits: %lld; entries of the audit "
-                   "trail that have a pseudonym now: %lld.",
-                   field_text(answer, "id"),
-                   (long long)field_int(answer, "forgotten.records"),
-                   (long long)(field_int(answer, "forgotten.decisions") +
-                               field_int(answer, "forgotten.woulds")),
-                   (long long)field_int(answer, "forgotten.acts"),
-                   (long long)field_int(answer, "forgotten.audits"));
+        tell_forgotten(call->out, answer);
     out_remark(call->out, "The MTA's and this daemon's log files are the "
                           "system's: their rotation forgets them.");
     json_decref(answer);

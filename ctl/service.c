@@ -13,6 +13,7 @@
 #include "ctl/command.h"
 #include "ctl/display.h"
 #include "ctl/field.h"
+#include "ctl/standing.h"
 #include "ctl/when.h"
 #include "policy/config.h"
 
@@ -298,6 +299,34 @@ tell_concerned(const struct call *call)
     return CTL_OK;
 }
 
+/* Who has earned a standing while its rule observed. */
+static int
+tell_observed(const struct call *call)
+{
+    json_t *answer = NULL;
+    const json_t *rows;
+    struct url url;
+    int code;
+
+    url_start(&url, "/v1/zombies");
+    url_query(&url, "observed", "yes");
+    url_query_number(&url, "limit", CONCERNED);
+    code = call_get(call, &url, &answer);
+    if (code != CTL_OK)
+        return code;
+    rows = field_at(answer, "standings");
+    if (json_array_size(rows) > 0 && call->out->format == OUT_PEOPLE) {
+        out_heading(call->out, "Standings that were earned while only "
+                               "observing; who has one will be watched:");
+        standing_table(call->out, rows, field_text(answer, "as_of"));
+        if (json_array_size(rows) == CONCERNED)
+            out_line(call->out, OUT_PLAIN, 0,
+                     "There may be more: `mortsafectl zombies --observed`");
+    }
+    json_decref(answer);
+    return CTL_OK;
+}
+
 static int
 set_mode(const struct call *call, const char *mode)
 {
@@ -325,6 +354,8 @@ cmd_mode(const struct call *call)
         return show_mode(call);
     if (strcmp(mode, "enforce") == 0) {
         code = call_given(call, "yes") ? CTL_OK : tell_concerned(call);
+        if (code == CTL_OK && !call_given(call, "yes"))
+            code = tell_observed(call);
         if (code == CTL_OK)
             code =
                 call_confirm(call, "Refuse mail from now on%s?",

@@ -9,6 +9,7 @@
 #include "ctl/command.h"
 #include "ctl/field.h"
 #include "ctl/spark.h"
+#include "ctl/standing.h"
 #include "ctl/when.h"
 
 /* ----- limits */
@@ -302,6 +303,7 @@ print(const struct out *out, const json_t *subject)
     const json_t *decisions = field_at(subject, "decisions");
 
     print_head(out, subject);
+    standing_print(out, subject);
     if (json_array_size(field_at(subject, "limits")) > 0) {
         out_heading(out, "Limits");
         out_table(out, limit_columns, field_at(subject, "limits"));

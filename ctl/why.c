@@ -13,6 +13,7 @@
 #include "ctl/command.h"
 #include "ctl/field.h"
 #include "ctl/shell.h"
+#include "ctl/standing.h"
 #include "ctl/when.h"
 #include "policy/rate.h"
 
@@ -62,6 +63,13 @@ static bool
 is_would(const json_t *row)
 {
     return strcmp(field_text(row, "deed"), "would") == 0;
+}
+
+/* Is it a rule about zombies, which judges a sender by all it sent? */
+static bool
+is_zombie(const json_t *row)
+{
+    return strncmp(field_text(row, "rule"), "zombie.", 7) == 0;
 }
 
 /* The limit's name in a rule such as "limit.user"; NULL: it is no limit's. */
@@ -369,6 +377,24 @@ advise_rule(const struct out *out, const json_t *row)
     free(listener);
 }
 
+/* Shell words: KEY. */
+static void
+advise_zombie(const struct out *out, const char *key)
+{
+    char *line = NULL;
+
+    out_line(out, OUT_PLAIN, 0,
+             "First the cause has to go: a password that others know, or a "
+             "computer that is infected.");
+    if (asprintf(&line, "mortsafectl release %s", key) >= 0)
+        print_command(out, "Then, to let it send again:", line);
+    free(line);
+    line = NULL;
+    if (asprintf(&line, "mortsafectl held %s", key) >= 0)
+        print_command(out, "To see its mail that is held:", line);
+    free(line);
+}
+
 static void
 print_advice(const struct out *out, const json_t *known, const json_t *row)
 {
@@ -378,7 +404,9 @@ print_advice(const struct out *out, const json_t *known, const json_t *row)
     char *line = NULL;
 
     out_heading(out, "What can be done");
-    if (limit == NULL)
+    if (is_zombie(row) && key != NULL && *subject != '\0')
+        advise_zombie(out, key);
+    else if (limit == NULL)
         advise_rule(out, row);
     else if (key != NULL && name != NULL && *subject != '\0')
         advise_limit(out, known, row, key, name);
@@ -421,6 +449,8 @@ print(const struct call *call, const json_t *row)
     if (subject != NULL) {
         print_before(call->out, subject, row);
         print_now(call->out, subject, row);
+        if (is_zombie(row))
+            standing_print_now(call->out, subject);
     }
     print_advice(call->out, subject, row);
     json_decref(subject);

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-REASONS = {200: 'OK', 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found',
+REASONS = {200: 'OK', 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 409: 'Conflict',
            413: 'Content Too Large', 503: 'Service Unavailable'}
 
 
@@ -72,6 +72,14 @@ def wrong_types(connection):
         'decisions': [1, None, 'x', {'time': 5, 'rate': 'fast', 'used': '9', 'text': ['x']}],
         'rows': [[], {'rule': {}, 'n': 'many'}], 'steps': 'none', 'limits': [None, 3],
         'acts': 9, 'entries': [0], 'data': 'x', 'lines': 3, 'store': [], 'fleet': 'big',
+        'zombie': {'families': 'many', 'usual': 4, 'now': [], 'since': {}, 'rate': 'x',
+                   'quarantines': 'y', 'score': 'z'},
+        'changes': [None, {'families': [3, {'decibels': 'x'}], 'ids': [{}, None], 'cause': 5}],
+        'held': [{'host': 7, 'id': None, 'at': [], 'command': 'rm'}, 'x', None],
+        'notices': [{'to': 5, 'error': {}, 'next': 9}, 0], 'reports': [1, {'detail': []}],
+        'standings': [{'score': 'high', 'since': 1, 'held': 'all', 'by': 7}, 2, None],
+        'counts': 'none', 'braking': 'a bit', 'rules': [{'rule': 1, 'mode': 2}, 'x'],
+        'change': ['x'], 'changed': 'no', 'matched': [{'id': 5}, 'y'], 'kept': 1, 'sent': 'two',
         'pictures': {'hours': {'counts': {'messages': ['a', None, -5]}}, 'days': 0}}))
 
 

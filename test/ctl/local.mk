@@ -1,7 +1,10 @@
 # mortsafectl: its units, what it prints, and what it bears.
-CTL_LDADD = ctl/libctl.la $(LDADD) $(CURL_LIBS) $(JANSSON_LIBS)
+CTL_LDADD = ctl/libctl.la $(LDADD) $(CURL_LIBS) $(JANSSON_LIBS) \
+	$(GMIME_LIBS) $(ZLIB_LIBS)
 test_test_command_LDADD = $(CTL_LDADD)
 test_test_display_LDADD = $(CTL_LDADD)
+test_test_report_LDADD = $(CTL_LDADD)
+test_test_run_LDADD = $(CTL_LDADD)
 test_test_when_LDADD = $(CTL_LDADD)
 
 check_PROGRAMS += %reldir%/list_commands
@@ -11,7 +14,8 @@ check_PROGRAMS += %reldir%/list_commands
 CTL_TESTS = \
 	%reldir%/test_broken.py \
 	%reldir%/test_ctl_manual.py \
-	%reldir%/test_golden.py
+	%reldir%/test_golden.py \
+	%reldir%/test_queue.py
 TESTS += $(CTL_TESTS)
 EXTRA_DIST += $(CTL_TESTS) %reldir%/answers %reldir%/fake_api.py \
 	%reldir%/golden %reldir%/tap_ctl.py

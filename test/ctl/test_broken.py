@@ -22,7 +22,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import fake_api  # noqa: E402
 from fake_api import Fake, answer, problem  # noqa: E402
-from tap_ctl import CTL, HERE, end, environment, ok, run  # noqa: E402
+from tap_ctl import CTL, HERE, TOP, end, environment, ok, run  # noqa: E402
 
 FOLDER = tempfile.mkdtemp()
 PATH = os.path.join(FOLDER, 'api.sock')
@@ -33,9 +33,14 @@ COMMANDS = [
     'would --csv', 'explain --client 192.0.2.7', 'why 4XyZq1', 'show ann@example.org',
     'reset ann@example.org', 'raise ann@example.org user 9/1h --until 1d',
     'exempt add ann@example.org', 'exempt list', 'exempt del 7K2M9QXD', 'audit',
+    'zombies', 'quarantine ann@example.org', 'release ann@example.org',
+    'release ann@example.org --held deliver', 'release --since 1d --yes --held delete',
+    'release --since 1d --dry-run', 'lease 192.0.2.7', 'confirm ABCD', 'held --fleet',
+    'held --check', 'notices', 'notices preview ann@example.org', 'notices resend ann@example.org',
+    'feedback ' + os.path.join(TOP, 'test', 'data', 'feedback', 'complaint.eml'),
     'export ann@example.org', 'forget ann@example.org --yes', 'data', 'config', 'limits',
     'reload', 'mode', 'mode observe', 'mode enforce --yes']
-CODES = {0, 1, 3, 65, 69, 70, 74, 77, 78}
+CODES = {0, 1, 3, 65, 69, 70, 74, 75, 77, 78}
 
 
 class Everything(dict):
@@ -332,7 +337,9 @@ def on_terminal(arguments, rows, columns, words, extra={}, stop=None):
 
 def terminals():
     with Fake(PATH, {'GET /v1/subjects': answered('subjects'),
-                     'GET /v1/status': answered('status'), 'GET /v1/would': answered('would')}):
+                     'GET /v1/status': answered('status'), 'GET /v1/would': answered('would'),
+                     'GET /v1/zombies': answered('zombies'), 'GET /v1/ping': answered('ping'),
+                     'POST /v1/release': answered('release_many')}):
         text, code = on_terminal('top -i 1', 24, 80, (b'\x1b[H\x1b[J', 2), stop=b'\x03')
         ok(text.count(b'\x1b[H\x1b[J') >= 2 and code == 0,
            'top is drawn again, and ends well at control-C', code, text)
@@ -348,6 +355,10 @@ def terminals():
                'a terminal of %d columns' % columns, code, wide[:3])
         text, code = on_terminal('mode enforce', 24, 80, b'[y/N]', stop=b'n\n')
         ok(code == 1 and b'not done' in text, 'what is asked can be declined', code, text)
+        text, code = on_terminal('release --since 1d', 24, 80, b'Release these 2? [y/N]',
+                                 stop=b'y\n')
+        ok(code == 0 and b'2 are released' in text and b'user:eve@example.org' in text,
+           'release of many lists them, asks, and does it', code, text)
 
 
 def main():

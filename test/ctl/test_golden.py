@@ -10,7 +10,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fake_api import Fake, answer, problem  # noqa: E402
-from tap_ctl import CTL, HERE, end, ok, run  # noqa: E402
+from tap_ctl import CTL, HERE, TOP, end, ok, run  # noqa: E402
 
 WRITE = '--write' in sys.argv
 
@@ -32,6 +32,17 @@ ONE = ['wide']
 S = 'GET /v1/subjects'
 D = 'GET /v1/decisions'
 ANN = 'GET /v1/subjects/user%3Aann%40example.org'
+OF_ANN = '/v1/subjects/ann%40example.org/'
+Z = 'GET /v1/zombies'
+DATA = os.path.join(TOP, 'test', 'data', 'feedback')
+LETTER = answer(b'''From: Postmaster <postmaster@example.org>\r
+Subject: Mail from your account is stopped\r
+Content-Type: text/plain; charset=utf-8\r
+\r
+Hello,\r
+\r
+your account sent far more mail than usual.  \x1b[31mGr\xc3\xbc\xc3\x9fe\r
+''', kind='text/plain; charset=utf-8')
 
 # name, ways, arguments, {request: file or answer}
 ROWS = [
@@ -64,6 +75,8 @@ ROWS = [
     ('why-of-a-limit', ALL, 'why K7Q2M9XD', {D: 'decisions_limit', ANN: 'subject'}),
     ('why-of-a-relay-rule', FEW, 'why P3ZK8WQA', {D: 'decisions_rule'}),
     ('why-of-what-was-observed', FEW, 'why 4XyZq9', {D: 'decisions_would'}),
+    ('why-of-a-zombie', FEW, 'why Z3ZK8WQA',
+     {D: 'decisions_zombie', ANN: 'subject_zombie'}),
     ('why-of-a-message-too-large', ONE, 'why K7Q2M9XD', {D: 'decisions_never'}),
     ('why-of-what-is-not-known', FEW, 'why 4XyZZZ', {D: 'decisions_none'}),
     ('show', ALL, 'show user ann@example.org', {ANN: 'subject'}),
@@ -83,6 +96,87 @@ ROWS = [
     ('exempt-del', FEW, 'exempt del Q3ZK8WQA',
      {'DELETE /v1/acts/Q3ZK8WQA': 'deleted', 'GET /v1/acts': 'acts'}),
     ('audit', ALL, 'audit', {'GET /v1/audit': 'audit'}),
+    ('zombies', ALL, 'zombies', {Z: 'zombies'}),
+    ('zombies-with-options', ONE, 'zombies --standing throttled,quarantined --observed -n 7',
+     {Z: 'zombies'}),
+    ('zombies-held-back', FEW, 'zombies', {Z: 'zombies_braking'}),
+    ('zombies-of-nobody', FEW, 'zombies', {Z: 'zombies_none'}),
+    ('show-a-zombie', ALL, 'show user ann@example.org', {ANN: 'subject_zombie'}),
+    ('show-one-that-is-observed', ONE, 'show user ann@example.org', {ANN: 'subject_watched'}),
+    ('quarantine', ['wide', 'quiet', 'json', 'tsv'],
+     ['quarantine', 'ann@example.org', '--for', '7d', '--note', 'ticket 4711'],
+     {'POST ' + OF_ANN + 'quarantine': 'quarantine'}),
+    ('quarantine-where-the-rule-observes', ONE, 'quarantine ann@example.org --until 2026-12-01',
+     {'POST ' + OF_ANN + 'quarantine': 'quarantine_observed'}),
+    ('quarantine-with-two-ends', ONE, 'quarantine ann@example.org --for 1d --until 2d', {}),
+    ('release', FEW, ['release', 'ann@example.org', '--note', 'password changed'],
+     {'POST ' + OF_ANN + 'release': 'release'}),
+    ('release-and-deliver-nothing', FEW, 'release ann@example.org --held deliver',
+     {'POST ' + OF_ANN + 'release': 'release_none',
+      'GET /v1/subjects/ann%40example.org': 'subject_zombie'}),
+    ('release-as-legitimate', ONE, 'release ann@example.org --legit --held deliver',
+     {'POST ' + OF_ANN + 'release': 'release_none'}),
+    ('release-who-is-released', FEW, 'release ann@example.org --held deliver',
+     {'GET /v1/held': 'held_none', 'GET /v1/subjects/ann%40example.org': 'subject'}),
+    ('release-who-is-not-stopped', FEW, 'release ann@example.org',
+     {'POST ' + OF_ANN + 'release': 'release_same'}),
+    ('release-many', FEW, 'release --since 2020-11-22 --until 2020-11-23 --family content '
+     '--standing throttled,quarantined --yes', {'POST /v1/release': 'release_many', Z: 'zombies'}),
+    ('release-many-without-doing-it', ['wide', 'ascii', 'json', 'tsv'],
+     'release --since 1d --dry-run',
+     {'POST /v1/release': 'release_many', Z: 'zombies'}),
+    ('release-many-without-a-terminal', ONE, 'release --since 1d',
+     {'POST /v1/release': 'release_many', Z: 'zombies'}),
+    ('release-many-of-nobody', FEW, 'release --since 1d --yes',
+     {'POST /v1/release': 'release_nobody'}),
+    ('release-whom', ONE, 'release', {}),
+    ('release-one-of-many', ONE, 'release ann@example.org --since 1d', {}),
+    ('release-many-and-teach', ONE, 'release --since 1d --legit', {}),
+    ('release-with-a-config-for-nothing', ONE, 'release ann@example.org --mta-config /etc/p', {}),
+    ('lease', FEW, 'lease 192.0.2.77', {'POST /v1/subjects/192.0.2.77/lease': 'lease'}),
+    ('confirm', FEW, 'confirm 7K2M-9QXD', {'POST /v1/confirm': 'confirm'}),
+    ('confirm-what-was-used', ONE, 'confirm 7K2M-9QXD',
+     {'POST /v1/confirm': problem(409, 'used-code', 'this code was used, or its quarantine is '
+                                  'over')}),
+    ('held', ALL, 'held --fleet', {'GET /v1/held': 'held'}),
+    ('held-of-one', ONE, 'held ann@example.org', {'GET /v1/held': 'held'}),
+    ('held-of-nobody', FEW, 'held', {'GET /v1/held': 'held_none'}),
+    ('held-with-a-config-for-nothing', ONE, 'held --mta-config /etc/p', {}),
+    ('notices', ALL, 'notices', {'GET /v1/notices': 'notices'}),
+    ('notices-of-one', ONE, 'notices ann@example.org -n 5', {'GET /v1/notices': 'notices'}),
+    ('notices-of-nobody', FEW, 'notices', {'GET /v1/notices': 'notices_none'}),
+    ('notices-preview', ['wide', 'ascii', 'json', 'tsv'],
+     'notices preview ann@example.org --kind quarantined --language de',
+     {'GET ' + OF_ANN + 'preview': LETTER}),
+    ('notices-preview-without-notices', ONE, 'notices preview ann@example.org',
+     {'GET ' + OF_ANN + 'preview': problem(400, 'bad-request', 'no `notice` is configured')}),
+    ('notices-resend', FEW, 'notices resend ann@example.org',
+     {'POST ' + OF_ANN + 'resend': 'resend'}),
+    ('notices-resend-nothing', FEW, 'notices resend ann@example.org',
+     {'POST ' + OF_ANN + 'resend': 'resend_none'}),
+    ('notices-resend-whom', ONE, 'notices resend', {}),
+    ('notices-do-what', ONE, 'notices forget ann@example.org', {}),
+    ('notices-in-which-language', ONE, 'notices --language de', {}),
+    ('feedback-of-a-complaint', FEW, ['feedback', os.path.join(DATA, 'complaint.eml')],
+     {'POST /v1/feedback': 'feedback'}),
+    ('feedback-of-a-bounce', ONE, ['feedback', os.path.join(DATA, 'bounce-remote.eml')],
+     {'POST /v1/feedback': 'feedback'}),
+    ('feedback-of-a-log', FEW, ['feedback', '--kind', 'log', os.path.join(DATA, 'postfix.log')],
+     {'POST /v1/feedback': 'feedback'}),
+    ('feedback-that-names-none', FEW,
+     ['feedback', os.path.join(DATA, 'complaint-without-original.eml')],
+     {'POST /v1/feedback': 'feedback_kept'}),
+    ('feedback-against-nobody', ONE, ['feedback', os.path.join(DATA, 'bounce-delayed.eml')], {}),
+    ('feedback-that-is-none', ONE, ['feedback', os.path.join(DATA, 'plain.eml')], {}),
+    ('feedback-of-another-kind', ONE,
+     ['feedback', '--kind', 'bounce', os.path.join(DATA, 'complaint.eml')], {}),
+    ('feedback-of-no-file', ONE, ['feedback', '/nowhere/mail'], {}),
+    ('feedback-of-nothing', ONE, 'feedback', {}),
+    ('feedback-while-the-store-is-away', ONE, ['feedback', os.path.join(DATA, 'complaint.eml')],
+     {'POST /v1/feedback': problem(503, 'store-unavailable', 'the shared store is away')}),
+    ('feedback-list', FEW, 'feedback --list --since 7d -n 9', {'GET /v1/reports': 'reports'}),
+    ('feedback-list-of-a-file', ONE, 'feedback --list mail', {}),
+    ('feedback-since', ONE, 'feedback --since 7d mail', {}),
     ('export', ONE, 'export ann@example.org',
      {'GET /v1/subjects/ann%40example.org/export': 'export'}),
     ('forget', FEW, 'forget ann@example.org --yes',
@@ -102,7 +196,7 @@ ROWS = [
     ('mode-enforce', FEW, 'mode enforce --yes',
      {'POST /v1/mode': 'mode', 'GET /v1/would': 'would', 'GET /v1/status': 'status'}),
     ('mode-enforce-without-a-terminal', ONE, 'mode enforce',
-     {'POST /v1/mode': 'mode', 'GET /v1/would': 'would'}),
+     {'POST /v1/mode': 'mode', 'GET /v1/would': 'would', Z: 'zombies_observed'}),
 
     # what is not as it should be
     ('nothing-said', ONE, '', {}),
@@ -173,7 +267,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'api.sock')
         for name, ways, arguments, answers in ROWS:
-            now = told(path, ways, arguments, answers).replace(folder, 'FOLDER')
+            now = told(path, ways, arguments, answers).replace(folder, 'FOLDER').replace(TOP, 'TOP')
             golden = os.path.join(HERE, 'golden', name + '.txt')
             if WRITE:
                 with open(golden, 'w', encoding='utf-8') as file:
