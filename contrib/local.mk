@@ -17,6 +17,64 @@ dist_grafanadoc_DATA = %reldir%/grafana/mortsafe.json
 systemddocdir = $(docdir)/systemd
 dist_systemddoc_DATA = %reldir%/systemd/redis.conf
 
+# The letters of `notice', a folder a language.
+notices_dedir = $(pkgdatadir)/notices/de
+dist_notices_de_DATA = \
+	%reldir%/notices/de/postmaster.txt \
+	%reldir%/notices/de/quarantined.txt \
+	%reldir%/notices/de/released.txt \
+	%reldir%/notices/de/throttled.txt \
+	%reldir%/notices/de/words.txt
+notices_endir = $(pkgdatadir)/notices/en
+dist_notices_en_DATA = \
+	%reldir%/notices/en/postmaster.txt \
+	%reldir%/notices/en/quarantined.txt \
+	%reldir%/notices/en/released.txt \
+	%reldir%/notices/en/throttled.txt \
+	%reldir%/notices/en/words.txt
+notices_esdir = $(pkgdatadir)/notices/es
+dist_notices_es_DATA = \
+	%reldir%/notices/es/postmaster.txt \
+	%reldir%/notices/es/quarantined.txt \
+	%reldir%/notices/es/released.txt \
+	%reldir%/notices/es/throttled.txt \
+	%reldir%/notices/es/words.txt
+notices_frdir = $(pkgdatadir)/notices/fr
+dist_notices_fr_DATA = \
+	%reldir%/notices/fr/postmaster.txt \
+	%reldir%/notices/fr/quarantined.txt \
+	%reldir%/notices/fr/released.txt \
+	%reldir%/notices/fr/throttled.txt \
+	%reldir%/notices/fr/words.txt
+notices_itdir = $(pkgdatadir)/notices/it
+dist_notices_it_DATA = \
+	%reldir%/notices/it/postmaster.txt \
+	%reldir%/notices/it/quarantined.txt \
+	%reldir%/notices/it/released.txt \
+	%reldir%/notices/it/throttled.txt \
+	%reldir%/notices/it/words.txt
+notices_nldir = $(pkgdatadir)/notices/nl
+dist_notices_nl_DATA = \
+	%reldir%/notices/nl/postmaster.txt \
+	%reldir%/notices/nl/quarantined.txt \
+	%reldir%/notices/nl/released.txt \
+	%reldir%/notices/nl/throttled.txt \
+	%reldir%/notices/nl/words.txt
+notices_pldir = $(pkgdatadir)/notices/pl
+dist_notices_pl_DATA = \
+	%reldir%/notices/pl/postmaster.txt \
+	%reldir%/notices/pl/quarantined.txt \
+	%reldir%/notices/pl/released.txt \
+	%reldir%/notices/pl/throttled.txt \
+	%reldir%/notices/pl/words.txt
+notices_ptdir = $(pkgdatadir)/notices/pt
+dist_notices_pt_DATA = \
+	%reldir%/notices/pt/postmaster.txt \
+	%reldir%/notices/pt/quarantined.txt \
+	%reldir%/notices/pt/released.txt \
+	%reldir%/notices/pt/throttled.txt \
+	%reldir%/notices/pt/words.txt
+
 # The starter becomes the configuration where there is none, and goes again if
 # nobody has changed it.
 CONFIGURATION = $(DESTDIR)$(sysconfdir)/mortsafe/mortsafe.conf

@@ -8,12 +8,14 @@
 #include <strings.h>
 
 #include "milter/counts/ears.h"
+#include "milter/detect/detect.h"
 #include "milter/negotiate.h"
 #include "milter/now.h"
 #include "milter/pool.h"
 #include "milter/session.h"
 #include "milter/step.h"
 #include "policy/acts.h"
+#include "policy/zombie.h"
 
 static struct daemon *the_daemon;
 
@@ -112,6 +114,7 @@ read_connection(SMFICTX *ctx, struct session *session, const char *name,
     session_copy(session->daemon_flags, sizeof(session->daemon_flags),
                  macro(ctx, "{daemon_flags}"));
     session_copy(session->hostname, sizeof(session->hostname), macro(ctx, "j"));
+    session_copy(session->mta, sizeof(session->mta), macro(ctx, "v"));
 }
 
 /* Ask what is used at MAIL, and wait for nothing. */
@@ -238,6 +241,22 @@ judge_connect(struct step *step)
     return status;
 }
 
+/* Is its sender judged?  Only then anything is gathered for it. */
+static bool
+is_watched(const struct step *step)
+{
+    const struct scene *scene = &step->policy.scene;
+    const struct zombie *rules[ZOMBIE_RULES];
+    struct subject subject;
+    size_t n = step->has_scene ? zombie_rules(step->config, scene, rules) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (zombie_subject(rules[i], scene, &subject))
+            return true;
+    }
+    return false;
+}
+
 static sfsistat
 judge_mail(struct step *step)
 {
@@ -250,6 +269,7 @@ judge_mail(struct step *step)
     step->acts = m->acts;
     session_facts(session, m, step->now.wall, &step->facts);
     err = step_judge(step, STAGE_MAIL);
+    m->watched = is_watched(step);
     if (err != MS_OK)
         return step_fail(step, STEP_STORE, err);
     status = step_answer(step);
@@ -259,6 +279,8 @@ judge_mail(struct step *step)
         m->unjudged = true;
         return status;
     }
+    policy_count(&step->policy, &step->facts);
+    message_count(m, &step->facts);
     message_charge(m, step->receipts, step->n_receipts);
     step_note_crowd(step);
     return judge_connect(step);
@@ -352,8 +374,10 @@ note_refused(struct step *step)
     err = step_note_refused(step);
     if (err != MS_OK)
         (void)step_fail(step, STEP_NOTE, err);
-    if (step->facts.unknown)
+    if (step->facts.unknown) {
         ears_unknown(daemon_ears(step->daemon), &step->policy.scene);
+        message_address(step->session, step->facts.recipient, true);
+    }
     policy_count(&step->policy, &step->facts);
     message_count(step->session->message, &step->facts);
     return SMFIS_CONTINUE;
@@ -372,6 +396,14 @@ keep_held(struct message *m, const struct verdict *verdict)
     return true;
 }
 
+/* The recipient is one of the message's. */
+static void
+let_in(struct step *step)
+{
+    step->session->message->nrcpt++;
+    message_address(step->session, step->facts.recipient, false);
+}
+
 static void
 let_through(struct step *step)
 {
@@ -380,7 +412,7 @@ let_through(struct step *step)
     policy_count(&step->policy, &step->facts);
     message_count(m, &step->facts);
     message_charge(m, step->receipts, step->n_receipts);
-    m->nrcpt++;
+    let_in(step);
 }
 
 /* The store has failed, and the operator wants mail to go on. */
@@ -391,7 +423,7 @@ let_through_uncounted(struct step *step)
 
     m->facts.recipients++;
     m->facts.external += step->policy.external;
-    m->nrcpt++;
+    let_in(step);
 }
 
 static sfsistat
@@ -410,7 +442,7 @@ judge_rcpt(struct step *step)
     }
     status = step_answer(step);
     if (only_observed(step, status)) {
-        m->nrcpt++;
+        let_in(step);
         return status;
     }
     if (status != SMFIS_CONTINUE)
@@ -419,6 +451,16 @@ judge_rcpt(struct step *step)
     if (p->hold && !keep_held(m, &p->verdict))
         return step_fail(step, STEP_MEMORY, MS_NOMEM);
     return status;
+}
+
+/* Enforcing would have refused the message, so nobody is asked any more. */
+static void
+look_on(struct step *step)
+{
+    if (!step->facts.refused)
+        let_in(step);
+    else if (step->facts.unknown)
+        message_address(step->session, step->facts.recipient, true);
 }
 
 static sfsistat
@@ -432,7 +474,7 @@ rcpt(struct step *step, const struct call *call)
     session_facts(step->session, m, step->now.wall, &step->facts);
     read_recipient(step->ctx, call->argv, &step->facts);
     if (m->unjudged) {
-        m->nrcpt += !step->facts.refused;
+        look_on(step);
         return SMFIS_CONTINUE;
     }
     step->config = m->config;
@@ -442,17 +484,35 @@ rcpt(struct step *step, const struct call *call)
 
 /* ----- headers, body and their end */
 
-/* Count octets that came; asked for only while a limit counts bytes. */
+/* What comes behind DATA. */
+struct piece {
+    const char *name, *value; /* of a header; NULL */
+    size_t octets;
+    bool whole; /* who tells of it tells of all octets */
+};
+
+static void
+take_piece(struct session *session, const struct piece *piece)
+{
+    struct message *m = session->message;
+
+    m->begun = true;
+    m->bodies = m->bodies || piece->whole;
+    m->octets += piece->octets;
+    if (piece->name != NULL)
+        message_header(session, piece->name, piece->value);
+}
+
+/* Headers and body are asked for only where they are of use. */
 static sfsistat
-octets(SMFICTX *ctx, size_t n)
+data(SMFICTX *ctx, const struct piece *piece)
 {
     struct daemon *daemon = the_daemon;
     struct session *session = smfi_getpriv(ctx);
     int64_t began_us = now_us();
 
     if (daemon_enter(daemon) && session != NULL && session->message != NULL) {
-        session->message->bodies = true;
-        session->message->octets += n;
+        take_piece(session, piece);
         ears_callback(daemon_ears(daemon), METRICS_DATA, now_us() - began_us);
     }
     daemon_leave(daemon);
@@ -481,6 +541,7 @@ judge_end(struct step *step)
     sfsistat status;
 
     step->facts.bytes = m->bodies ? m->octets : m->facts.size;
+    step->facts.flag = message_flag(step->session, step->now.wall);
     if (m->unjudged) {
         step_look(step);
         return SMFIS_CONTINUE;
@@ -492,6 +553,18 @@ judge_end(struct step *step)
     if (step->policy.verdict.action == VERDICT_HOLD)
         status = step_hold(step);
     return status;
+}
+
+/* What was refused is evidence only if it was for the sender's standing: that
+ * it was flagged, say. */
+static void
+note_evidence(struct step *step, sfsistat status)
+{
+    bool passed = status == SMFIS_CONTINUE;
+
+    if (step->has_scene && (passed || step->policy.verdict.zombie != NULL))
+        message_evidence(step->session, &step->policy.scene, step->facts.flag,
+                         passed);
 }
 
 static sfsistat
@@ -508,6 +581,7 @@ message_end(struct step *step, const struct call *call)
     step->config = m->config;
     step->acts = m->acts;
     status = judge_end(step);
+    note_evidence(step, status);
     if (status != SMFIS_CONTINUE) {
         session_end(step->session, SESSION_REFUNDED);
         return status;
@@ -597,22 +671,32 @@ on_rcpt(SMFICTX *ctx, char **argv)
 }
 
 static sfsistat
+on_data(SMFICTX *ctx)
+{
+    return data(ctx, &(struct piece){.octets = 0});
+}
+
+static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
-    return octets(ctx, strlen(name) + strlen(value) + 4); /* ": " and CRLF */
+    return data(ctx, &(struct piece){
+                         .name = name,
+                         .value = value,
+                         .octets = strlen(name) + strlen(value) + 4,
+                     }); /* ": " and CRLF */
 }
 
 static sfsistat
 on_eoh(SMFICTX *ctx)
 {
-    return octets(ctx, 2);
+    return data(ctx, &(struct piece){.octets = 2, .whole = true});
 }
 
 static sfsistat
 on_body(SMFICTX *ctx, unsigned char *bytes, size_t n)
 {
     (void)bytes;
-    return octets(ctx, n);
+    return data(ctx, &(struct piece){.octets = n, .whole = true});
 }
 
 static sfsistat
@@ -621,14 +705,38 @@ on_eom(SMFICTX *ctx)
     return perform(ctx, METRICS_END, message_end, &(struct call){0});
 }
 
+/* An earlier filter has refused the message, or its sender is gone: where the
+ * operator says so, that is a verdict. */
+static void
+note_aborted(const struct session *session)
+{
+    const struct message *m = session->message;
+    struct facts facts;
+    struct scene scene;
+
+    if (m == NULL || !m->watched || !m->begun ||
+        !m->config->verdict.aborted_is_spam)
+        return;
+    session_facts(session, m, now_read().wall, &facts);
+    scene_make(m->config, &facts, &scene);
+    message_evidence(
+        session, &scene,
+        detect_frozen(daemon_ears(session->daemon)->detect, scene.now)
+            ? FLAG_NONE
+            : FLAG_SPAM,
+        false);
+}
+
 static sfsistat
 on_abort(SMFICTX *ctx)
 {
     struct daemon *daemon = the_daemon;
     struct session *session = smfi_getpriv(ctx);
 
-    if (daemon_enter(daemon) && session != NULL)
+    if (daemon_enter(daemon) && session != NULL) {
+        note_aborted(session);
         session_end(session, SESSION_DROPPED);
+    }
     daemon_leave(daemon);
     return SMFIS_CONTINUE;
 }
@@ -649,19 +757,33 @@ on_close(SMFICTX *ctx)
     return SMFIS_CONTINUE;
 }
 
-static bool
-counts_bytes(struct daemon *daemon)
+/* What of a message is asked for beside its envelope. */
+static unsigned
+wanted(const struct config *config)
+{
+    bool judges = config->n_zombies > 0;
+    unsigned want = config->counts_bytes ? NEGOTIATE_OCTETS : 0;
+
+    if (judges && config->verdict.n_headers > 0)
+        want |= NEGOTIATE_HEADERS;
+    if (judges && config->verdict.aborted_is_spam)
+        want |= NEGOTIATE_DATA;
+    return want;
+}
+
+static unsigned
+wanted_now(struct daemon *daemon)
 {
     const struct config *config;
-    bool bytes = false;
+    unsigned want = 0;
 
     if (daemon_enter(daemon)) {
         config = daemon_config_get(daemon);
-        bytes = config->counts_bytes;
+        want = wanted(config);
         daemon_config_put(daemon, config);
     }
     daemon_leave(daemon);
-    return bytes;
+    return want;
 }
 
 static sfsistat
@@ -673,7 +795,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     (void)f2;
     (void)f3;
     *out_actions = negotiate_actions(actions);
-    *out_steps = negotiate_steps(steps, counts_bytes(the_daemon));
+    *out_steps = negotiate_steps(steps, wanted_now(the_daemon));
     *out_f2 = 0;
     *out_f3 = 0;
     negotiate_macros(ctx, actions);
@@ -692,6 +814,7 @@ callbacks_describe(void)
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_mail,
         .xxfi_envrcpt = on_rcpt,
+        .xxfi_data = on_data,
         .xxfi_header = on_header,
         .xxfi_eoh = on_eoh,
         .xxfi_body = on_body,

@@ -12,6 +12,7 @@
 
 #include <sodium.h>
 
+#include "milter/diary/change.h"
 #include "milter/line.h"
 #include "milter/now.h"
 #include "milter/quiet.h"
@@ -305,6 +306,50 @@ is_first(struct journal *journal, const void *key, size_t len,
     struct quiet_rest rest;
 
     return quiet_tell(journal->once, key, len, "", now, period_ms, &rest);
+}
+
+/* ----- standings */
+
+/* What an operator, time or a score had to do with it. */
+static void
+put_cause(struct line *line, const struct change *change)
+{
+    const struct evidence *e = &change->evidence;
+    char why[1024];
+
+    line_word(line, "cause", cause_name(e->cause), LINE_WORD);
+    line_word(line, "by", change->by, LINE_WORD);
+    if (change->throttle > 0)
+        line_number(line, "throttle", change->throttle);
+    line_tenths(line, "score", evidence_score(e));
+    line_quoted(line, "why", evidence_line(e, why, sizeof(why)));
+    line_quoted(line, "note", change->note);
+}
+
+void
+journal_standing(struct journal *journal, const struct change *change,
+                 struct store_time now)
+{
+    const struct evidence *e = &change->evidence;
+    int level = standing_worse(e->to, STANDING_WATCHED) && !change->observed
+                    ? LOG_NOTICE
+                    : LOG_INFO;
+    char subject[SUBJECT_TEXT];
+    struct line line;
+
+    if (!is_wanted(journal, level))
+        return;
+    begin(journal, &line, now.wall);
+    line_id(&line, change->n_ids > 0 ? change->ids[0] : NULL);
+    line_word(&line, "standing", standing_name(e->to), LINE_WORD);
+    line_word(&line, "was", standing_name(e->from), LINE_WORD);
+    if (change->observed)
+        line_word(&line, "observed", "yes", LINE_WORD);
+    line_word(&line, "subject", subject_print(&change->subject, subject),
+              LINE_ADDRESS);
+    line_word(&line, "rule", change->rule, LINE_WORD);
+    put_cause(&line, change);
+    add(journal, level, &line);
 }
 
 void

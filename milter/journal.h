@@ -23,6 +23,7 @@ enum {
     JOURNAL_PERIOD_MS = 60000
 };
 
+struct change;
 struct journal;
 
 /* Is it done, or would it be? */
@@ -68,6 +69,14 @@ void journal_ref(struct journal *journal, char ref[JOURNAL_REF]);
 
 /* Tell ENTRY.  Thread-safe; never waits. */
 void journal_decide(struct journal *journal, const struct journal_entry *entry);
+
+/*
+ * Tell that somebody's standing is another: from the evidence that CHANGE
+ * keeps, every time, for there are few of them.  A notice of what is done to
+ * mail from now on, else information.
+ */
+void journal_standing(struct journal *journal, const struct change *change,
+                      struct store_time now);
 
 /* Tell once a span that a limit has come near its number. */
 void journal_warn(struct journal *journal, const struct policy_warning *warning,

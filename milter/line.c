@@ -8,7 +8,13 @@
 #include <time.h>
 
 /* What stands for itself in a word, a name, a path and in free text. */
-enum { PLAIN_WORD = 1, PLAIN_NAME = 2, PLAIN_PATH = 4, PLAIN_TEXT = 8 };
+enum {
+    PLAIN_WORD = 1,
+    PLAIN_NAME = 2,
+    PLAIN_PATH = 4,
+    PLAIN_TEXT = 8,
+    PLAIN_QUOTED = 16
+};
 
 static unsigned
 plain(unsigned char c)
@@ -17,19 +23,19 @@ plain(unsigned char c)
         return 0;
     switch (c) {
     case ' ':
-        return PLAIN_TEXT;
+        return PLAIN_TEXT | PLAIN_QUOTED;
     case '\\':
         return 0;
     case '"':
         return PLAIN_TEXT;
     case '<':
     case '>':
-        return PLAIN_WORD | PLAIN_NAME | PLAIN_TEXT;
+        return PLAIN_WORD | PLAIN_NAME | PLAIN_TEXT | PLAIN_QUOTED;
     case '[':
     case ']':
-        return PLAIN_WORD | PLAIN_PATH | PLAIN_TEXT;
+        return PLAIN_WORD | PLAIN_PATH | PLAIN_TEXT | PLAIN_QUOTED;
     default:
-        return PLAIN_WORD | PLAIN_NAME | PLAIN_PATH | PLAIN_TEXT;
+        return PLAIN_WORD | PLAIN_NAME | PLAIN_PATH | PLAIN_TEXT | PLAIN_QUOTED;
     }
 }
 
@@ -197,6 +203,17 @@ line_word(struct line *line, const char *key, const char *value, size_t max)
     put_quote(line);
     put_value(line, value, strlen(value), PLAIN_WORD, max);
     put_quote(line);
+}
+
+void
+line_quoted(struct line *line, const char *key, const char *text)
+{
+    if (*text == '\0')
+        return;
+    put_key(line, key);
+    put(line, "\"");
+    put_value(line, text, strlen(text), PLAIN_QUOTED, LINE_BYTES / 2);
+    put(line, "\"");
 }
 
 void

@@ -38,6 +38,9 @@ void line_id(struct line *line, const char *id);
 void line_word(struct line *line, const char *key, const char *value,
                size_t max);
 
+/* KEY="TEXT": blanks stand as they are, quotes come as \x22. */
+void line_quoted(struct line *line, const char *key, const char *text);
+
 /* KEY=<ADDRESS>, of an argument of MAIL or RCPT with or without its angle
  * brackets; a NULL leaves the key out, "" is <>. */
 void line_path(struct line *line, const char *key, const char *address);

@@ -7,41 +7,52 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/api/alias.c %reldir%/api/alias.h \
 	%reldir%/api/audit.c \
 	%reldir%/api/call.c %reldir%/api/call.h \
+	%reldir%/api/changes.c %reldir%/api/changes.h \
 	%reldir%/api/data.c \
 	%reldir%/api/decisions.c \
 	%reldir%/api/desk.c %reldir%/api/desk.h \
 	%reldir%/api/explain.c \
+	%reldir%/api/feedback.c %reldir%/api/feedback.h \
 	%reldir%/api/find.c %reldir%/api/find.h \
 	%reldir%/api/gather.c %reldir%/api/gather.h \
 	%reldir%/api/grants.c %reldir%/api/grants.h \
 	%reldir%/api/handlers.h \
 	%reldir%/api/health.c %reldir%/api/health.h \
+	%reldir%/api/held.c %reldir%/api/helds.h \
 	%reldir%/api/host.c %reldir%/api/host.h \
 	%reldir%/api/json.c %reldir%/api/json.h \
+	%reldir%/api/judged.c %reldir%/api/judged.h \
 	%reldir%/api/links.c %reldir%/api/links.h \
 	%reldir%/api/listen.c \
+	%reldir%/api/notices.c \
 	%reldir%/api/page.c \
 	%reldir%/api/pairs.c %reldir%/api/pairs.h \
 	%reldir%/api/peer.c %reldir%/api/peer.h \
 	%reldir%/api/pick.c %reldir%/api/pick.h \
+	%reldir%/api/release.c \
 	%reldir%/api/routes.c %reldir%/api/routes.h \
 	%reldir%/api/server.c %reldir%/api/server.h \
 	%reldir%/api/service.c \
+	%reldir%/api/standing.c \
 	%reldir%/api/status.c \
 	%reldir%/api/subject.c \
 	%reldir%/api/subjects.c \
 	%reldir%/api/undo.c \
 	%reldir%/api/use.c %reldir%/api/use.h \
 	%reldir%/api/when.c \
+	%reldir%/api/zombies.c \
 	%reldir%/callbacks.c %reldir%/callbacks.h \
 	%reldir%/clerk/acts.c %reldir%/clerk/acts.h \
 	%reldir%/clerk/board.c %reldir%/clerk/board.h \
+	%reldir%/clerk/cases.c %reldir%/clerk/cases.h \
 	%reldir%/clerk/clerk.c %reldir%/clerk/clerk.h \
 	%reldir%/clerk/forget.c \
 	%reldir%/clerk/inside.h \
 	%reldir%/clerk/orders.c %reldir%/clerk/orders.h \
 	%reldir%/clerk/queue.c %reldir%/clerk/queue.h \
 	%reldir%/clerk/share.c \
+	%reldir%/clerk/share_cases.c \
+	%reldir%/clerk/site.c %reldir%/clerk/site.h \
 	%reldir%/clerk/top.c \
 	%reldir%/clerk/walk.c %reldir%/clerk/walk.h \
 	%reldir%/compat.h \
@@ -60,8 +71,17 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/crowd.c %reldir%/crowd.h \
 	%reldir%/daemon.c %reldir%/daemon.h \
 	%reldir%/detach.c %reldir%/detach.h \
+	%reldir%/detect/brake.c %reldir%/detect/brake.h \
 	%reldir%/detect/detect.c %reldir%/detect/detect.h \
+	%reldir%/detect/flag.c %reldir%/detect/flag.h \
 	%reldir%/detect/hashes.c %reldir%/detect/hashes.h \
+	%reldir%/detect/inside.h \
+	%reldir%/detect/judge.c \
+	%reldir%/detect/pass.c \
+	%reldir%/detect/queue.c %reldir%/detect/queue.h \
+	%reldir%/detect/trail.c %reldir%/detect/trail.h \
+	%reldir%/detect/update.c \
+	%reldir%/detect/word.c \
 	%reldir%/diary/acts.c \
 	%reldir%/diary/ask.c \
 	%reldir%/diary/change.c %reldir%/diary/change.h \
@@ -69,10 +89,15 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/diary/diary.c %reldir%/diary/diary.h \
 	%reldir%/diary/find.c \
 	%reldir%/diary/forget.c \
+	%reldir%/diary/form.c %reldir%/diary/form.h \
 	%reldir%/diary/held.c %reldir%/diary/held.h \
 	%reldir%/diary/inside.h \
 	%reldir%/diary/json.c \
+	%reldir%/diary/layout.c \
+	%reldir%/diary/outbox.c %reldir%/diary/outbox.h \
 	%reldir%/diary/passed.c %reldir%/diary/passed.h \
+	%reldir%/diary/report.c \
+	%reldir%/diary/saved.c \
 	%reldir%/identity.c %reldir%/identity.h \
 	%reldir%/journal.c %reldir%/journal.h \
 	%reldir%/line.c %reldir%/line.h \
@@ -80,7 +105,20 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/move_line.c %reldir%/move_line.h \
 	%reldir%/move_run.c %reldir%/move_run.h \
 	%reldir%/negotiate.c %reldir%/negotiate.h \
+	%reldir%/notice/check.c \
+	%reldir%/notice/code.c %reldir%/notice/code.h \
+	%reldir%/notice/addressee.c %reldir%/notice/addressee.h \
+	%reldir%/notice/deliver.c %reldir%/notice/deliver.h \
+	%reldir%/notice/hook.c %reldir%/notice/hook.h \
+	%reldir%/notice/inside.h \
+	%reldir%/notice/letter.c %reldir%/notice/letter.h \
+	%reldir%/notice/mime.c %reldir%/notice/mime.h \
 	%reldir%/notice/notice.c %reldir%/notice/notice.h \
+	%reldir%/notice/post.c %reldir%/notice/post.h \
+	%reldir%/notice/queue.c \
+	%reldir%/notice/say.c %reldir%/notice/say.h \
+	%reldir%/notice/template.c %reldir%/notice/template.h \
+	%reldir%/notice/transfer.c %reldir%/notice/transfer.h \
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/now.c %reldir%/now.h \
 	%reldir%/open_store.c %reldir%/open_store.h \
@@ -94,6 +132,8 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/page/markup.c %reldir%/page/markup.h \
 	%reldir%/page/page.c %reldir%/page/page.h \
 	%reldir%/page/parts.c %reldir%/page/parts.h \
+	%reldir%/page/standing.c \
+	%reldir%/page/stopped.c \
 	%reldir%/page/style.c \
 	%reldir%/page/subject.c \
 	%reldir%/page/tiles.c \

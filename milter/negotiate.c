@@ -18,7 +18,7 @@ static const struct {
     const char *names;
 } macro_lists[] = {
     {SMFIM_CONNECT, "j {daemon_name} {daemon_port} {daemon_addr} "
-                    "{daemon_flags} {client_addr}"},
+                    "{daemon_flags} {client_addr} v"},
     {SMFIM_HELO, "j"},
     {SMFIM_ENVFROM, "j i {mail_addr} {auth_type} {auth_authen} "
                     "{tls_version}"},
@@ -33,13 +33,17 @@ negotiate_actions(unsigned long offered)
 }
 
 unsigned long
-negotiate_steps(unsigned long offered, bool count)
+negotiate_steps(unsigned long offered, unsigned want)
 {
-    unsigned long want = SMFIP_RCPT_REJ | SMFIP_NODATA | SMFIP_NOUNKNOWN;
+    unsigned long steps = SMFIP_RCPT_REJ | SMFIP_NOUNKNOWN;
 
-    if (!count)
-        want |= SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY;
-    return offered & want;
+    if ((want & NEGOTIATE_OCTETS) == 0)
+        steps |= SMFIP_NOEOH | SMFIP_NOBODY;
+    if ((want & (NEGOTIATE_OCTETS | NEGOTIATE_HEADERS)) == 0)
+        steps |= SMFIP_NOHDRS;
+    if ((want & NEGOTIATE_DATA) == 0)
+        steps |= SMFIP_NODATA;
+    return offered & steps;
 }
 
 void

@@ -6,16 +6,21 @@
 #ifndef MORTSAFE_MILTER_NEGOTIATE_H
 #define MORTSAFE_MILTER_NEGOTIATE_H
 
-#include <stdbool.h>
-
 #include <libmilter/mfapi.h>
 
 /* Of the SMFIF_ rights OFFERED, those that we use. */
 unsigned long negotiate_actions(unsigned long offered);
 
-/* Of the SMFIP_ changes OFFERED, those that we want; headers and body only if
- * their octets COUNT.  Never "no reply": it loses events. */
-unsigned long negotiate_steps(unsigned long offered, bool count);
+/* What is asked for beside the envelope, as bits. */
+enum negotiate_want {
+    NEGOTIATE_OCTETS = 1, /* headers, body and their ends: their octets count */
+    NEGOTIATE_HEADERS = 2, /* a filter's verdict is in one */
+    NEGOTIATE_DATA = 4     /* what is aborted behind it is a verdict, too */
+};
+
+/* Of the SMFIP_ changes OFFERED, those by which we get what we WANT and no
+ * more.  Never "no reply": it loses events. */
+unsigned long negotiate_steps(unsigned long offered, unsigned want);
 
 /* Ask for our macros, if the MTA has OFFERED to be asked. */
 void negotiate_macros(SMFICTX *ctx, unsigned long offered);

@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include "milter/api/server.h"
+#include "milter/detect/detect.h"
+#include "milter/notice/notice.h"
 #include "milter/now.h"
+#include "policy/acts.h"
 
 struct spool_target
 reload_target(const struct reload *reload, const struct config *config)
@@ -185,6 +188,26 @@ say_fixed(const struct telling *telling, const struct config *old,
     }
 }
 
+/* Standings that were earned while a rule only looked on must not act where it
+ * does under NEW (NULL: what is in force). */
+static void
+look_at_standings(struct daemon *daemon, const struct config *new)
+{
+    struct detect *detect = daemon_ears(daemon)->detect;
+    struct acts *acts;
+
+    if (detect == NULL)
+        return;
+    if (new == NULL) {
+        (void)detect_enforce(detect, DETECT_DEMOTE, NULL, NULL);
+        return;
+    }
+    acts = daemon_acts_get(daemon);
+    (void)detect_enforce_under(detect, &(struct detect_under){new, acts},
+                               DETECT_DEMOTE, NULL, NULL);
+    acts_put(acts);
+}
+
 /* NEW is in order: it takes the place of the old one. */
 static void
 put_in_force(const struct reload *reload, struct daemon *daemon,
@@ -199,7 +222,9 @@ put_in_force(const struct reload *reload, struct daemon *daemon,
                 reload_level(reload, new));
     tell(telling, LOG_NOTICE, "%s is in force, mode=%s", reload->path,
          mode_name(new->mode));
+    look_at_standings(daemon, new);
     daemon_config_swap(daemon, new);
+    look_at_standings(daemon, NULL);
     daemon_config_put(daemon, old);
 }
 
@@ -214,6 +239,8 @@ reload_tell(const struct reload *reload, struct daemon *daemon,
     enum ms_err err;
 
     err = config_load(reload->path, now_read().wall, &report, &new);
+    if (err == MS_OK && !notice_check(new, say_error, &telling))
+        err = MS_INVALID;
     if (err == MS_OK) {
         err = reload_descriptors(new, &why);
         if (err != MS_OK)

@@ -26,6 +26,7 @@
 #include "milter/daemon.h"
 #include "milter/detach.h"
 #include "milter/journal.h"
+#include "milter/notice/notice.h"
 #include "milter/notify.h"
 #include "milter/now.h"
 #include "milter/open_store.h"
@@ -191,6 +192,11 @@ service_read(const struct service_options *options, enum service_need need,
         return EX_NOPERM;
     }
     err = config_load(options->path, now_read().wall, &report, config);
+    if (err == MS_OK && !notice_check(*config, print_error, NULL)) {
+        config_destroy(*config);
+        *config = NULL;
+        err = MS_INVALID;
+    }
     if (identity_back(who, &why) != MS_OK) {
         complain("%s", why.text);
         return EX_OSERR;
@@ -449,6 +455,7 @@ make_desk(struct service *service)
     desk->self = service->self;
     desk->path = service->reload.path;
     desk->host = service->host;
+    desk->key = service->opened.key;
     desk->started_s = now_read().wall.s;
     desk->reload = reload;
     desk->ready = is_ready;

@@ -5,11 +5,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "milter/clerk/clerk.h"
+#include "milter/detect/detect.h"
 #include "milter/now.h"
 #include "policy/acts.h"
 
-enum { RECEIPTS_FIRST = 8, RECEIPTS_MAX = 4096 };
+enum { RECEIPTS_FIRST = 8, RECEIPTS_MAX = 4096, ADDRESSED_FIRST = 8 };
 
 enum ms_err
 session_create(struct daemon *daemon, struct session **out)
@@ -72,6 +75,15 @@ session_copy(char *out, size_t size, const char *value)
     out[len] = '\0';
 }
 
+/* Since when this site counts; 0: not known. */
+static struct wall
+birth_of(const struct session *session)
+{
+    struct clerk *clerk = daemon_ears(session->daemon)->clerk;
+
+    return clerk != NULL ? clerk_birth(clerk) : (struct wall){0};
+}
+
 void
 session_facts(const struct session *session, const struct message *message,
               struct wall now, struct facts *out)
@@ -79,7 +91,7 @@ session_facts(const struct session *session, const struct message *message,
     if (message != NULL)
         *out = message->facts;
     else
-        *out = (struct facts){0};
+        *out = (struct facts){.birth = birth_of(session)};
     out->now = now;
     out->acts = message != NULL ? message->acts : session->acts;
     out->client = session->has_client ? &session->client.sa : NULL;
@@ -135,6 +147,7 @@ session_begin(struct session *session, const struct config *config,
     m->facts.login_type = add_text(&at, mail->login_type);
     m->facts.tls = mail->tls;
     m->facts.size = mail->size;
+    m->facts.birth = birth_of(session);
     session_copy(m->id, sizeof(m->id), mail->id);
     session->message = m;
     return MS_OK;
@@ -165,6 +178,7 @@ session_end(struct session *session, enum session_end end)
     daemon_config_put(session->daemon, m->config);
     acts_put(m->acts);
     free(m->held);
+    free(m->addressed);
     free(m);
 }
 
@@ -180,6 +194,9 @@ message_count(struct message *message, const struct facts *facts)
     had->bad = facts->bad;
     had->ordinary = facts->ordinary;
     had->counted = facts->counted;
+    had->throttled = facts->throttled;
+    had->n_seen = facts->n_seen;
+    memcpy(had->seen, facts->seen, sizeof(had->seen));
 }
 
 /* Slices of a shared store need not begin with ours. */
@@ -249,4 +266,122 @@ message_charge(struct message *message, const struct receipt *receipts,
         if (receipts[i].n > 0)
             charge_one(message, &receipts[i], i);
     }
+}
+
+/* ----- evidence */
+
+static struct detect *
+detect_of(const struct session *session)
+{
+    return daemon_ears(session->daemon)->detect;
+}
+
+/* Room for one more; false: there is no memory, or there are enough. */
+static bool
+has_room_addressed(struct message *m)
+{
+    size_t room =
+        m->room_addressed > 0 ? 2 * m->room_addressed : ADDRESSED_FIRST;
+    uint64_t *grown;
+
+    if (m->n_addressed < m->room_addressed)
+        return true;
+    if (room > DETECT_RECIPIENTS)
+        return false;
+    grown = realloc(m->addressed, room * sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    m->addressed = grown;
+    m->room_addressed = room;
+    return true;
+}
+
+/* Of ADDRESS as an argument, with or without its angle brackets. */
+static uint64_t
+hash_of(const struct hashes *hashes, const char *address)
+{
+    size_t len = strlen(address);
+    char bare[SESSION_WORD];
+
+    if (len < 2 || len > sizeof(bare) || address[0] != '<' ||
+        address[len - 1] != '>')
+        return hashes_address(hashes, address);
+    memcpy(bare, address + 1, len - 2);
+    bare[len - 2] = '\0';
+    return hashes_address(hashes, bare);
+}
+
+void
+message_address(struct session *session, const char *address, bool unknown)
+{
+    struct message *m = session->message;
+    struct detect *detect = detect_of(session);
+
+    if (!m->watched || detect == NULL)
+        return;
+    m->unknown += unknown;
+    if (has_room_addressed(m))
+        m->addressed[m->n_addressed++] =
+            hash_of(detect_hashes(detect), address);
+    else
+        m->more++;
+}
+
+void
+message_header(struct session *session, const char *name, const char *value)
+{
+    struct message *m = session->message;
+    struct detect *detect = detect_of(session);
+    char address[FLAG_ADDRESS];
+
+    if (!m->watched || detect == NULL || m->config->verdict.n_headers == 0)
+        return;
+    flag_header(&m->flag, m->config, name, value);
+    if (m->from == 0 && strcasecmp(name, "From") == 0 &&
+        flag_from(value, address))
+        m->from = hashes_address(detect_hashes(detect), address);
+    else if (m->message_id == 0 && strcasecmp(name, "Message-ID") == 0)
+        m->message_id = hashes_text(detect_hashes(detect), value);
+}
+
+enum verdict_flag
+message_flag(const struct session *session, struct wall now)
+{
+    const struct message *m = session->message;
+    const struct nettree *from = m->config->verdict.from;
+    uint32_t index;
+
+    if (!m->watched || detect_of(session) == NULL ||
+        detect_frozen(detect_of(session), now))
+        return FLAG_NONE;
+    return flag_end(&m->flag, m->config,
+                    from != NULL && session->has_client &&
+                        nettree_longest(from,
+                                        prefix_of_sockaddr(&session->client.sa),
+                                        &index));
+}
+
+void
+message_evidence(const struct session *session, const struct scene *scene,
+                 enum verdict_flag flag, bool passed)
+{
+    const struct message *m = session->message;
+    struct detect *detect = detect_of(session);
+    struct detect_message message = {
+        .recipients = m->addressed,
+        .n_recipients = m->n_addressed,
+        .more = m->more,
+        .unknown = m->unknown,
+        .flag = flag,
+        .message_id = m->message_id,
+        .from = m->from,
+        .id = m->id,
+        .passed = passed,
+    };
+
+    if (!m->watched || detect == NULL)
+        return;
+    if (message.from == 0)
+        message.from = hashes_address(detect_hashes(detect), scene->sender);
+    detect_note(detect, m->config, scene, &message);
 }

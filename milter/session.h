@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "milter/daemon.h"
+#include "milter/detect/flag.h"
 #include "policy/config.h"
 #include "policy/scene.h"
 #include "policy/store/store.h"
@@ -26,14 +27,24 @@ struct message {
     struct receipts *receipts;   /* of all that was charged; may be NULL */
     struct verdict *held;        /* why it is to be held; NULL: it is not */
     struct facts facts;          /* of MAIL, and the counts since */
-    bool unjudged;       /* enforcing would have refused it: only looked on */
-    bool bodies;         /* the MTA tells us of headers and body */
-    uint64_t octets;     /* of them so far */
-    bool local;          /* a step was decided without a shared store */
-    uint32_t waits;      /* of its steps for the store */
-    uint32_t nrcpt;      /* let through, for the log */
-    uint32_t would;      /* of them, that enforcing would have refused */
-    bool doubted;        /* the same of the whole message */
+    bool unjudged;   /* enforcing would have refused it: only looked on */
+    bool bodies;     /* the MTA tells us of headers and body */
+    uint64_t octets; /* of them so far */
+    bool local;      /* a step was decided without a shared store */
+    uint32_t waits;  /* of its steps for the store */
+    uint32_t nrcpt;  /* let through, for the log */
+    uint32_t would;  /* of them, that enforcing would have refused */
+    bool doubted;    /* the same of the whole message */
+    /* For those who judge senders, if a rule about zombies holds here. */
+    bool watched;
+    bool begun;       /* what follows DATA has */
+    struct flag flag; /* what filters said, header by header */
+    uint64_t from;    /* hashes of what is in the header; 0: none */
+    uint64_t message_id;
+    uint64_t *addressed; /* hashes of recipients */
+    size_t n_addressed, room_addressed;
+    uint32_t more, unknown; /* recipients without a hash; refused as unknown */
+
     char id[SESSION_ID]; /* the MTA's; "" as long as it has none */
     char text[];         /* what the strings of FACTS point to */
 };
@@ -64,6 +75,7 @@ struct session {
     char daemon_port[8];
     char daemon_flags[32];
     char hostname[SESSION_WORD];
+    char mta[64]; /* what it says it is */
 };
 
 /* What MAIL says; strings are borrowed, NULL or "" is "not said". */
@@ -119,5 +131,21 @@ void message_count(struct message *message, const struct facts *facts);
  * and their counts age out. */
 void message_charge(struct message *message, const struct receipt *receipts,
                     size_t n);
+
+/* ADDRESS was one of the message's recipients, UNKNOWN to the MTA or not;
+ * without memory, and beyond DETECT_RECIPIENTS, it only counts. */
+void message_address(struct session *session, const char *address,
+                     bool unknown);
+
+/* A header of the message has come. */
+void message_header(struct session *session, const char *name,
+                    const char *value);
+
+/* What filters have said of the message, as far as they are believed. */
+enum verdict_flag message_flag(const struct session *session, struct wall now);
+
+/* The message as evidence about its sender, under FLAG; PASSED: it goes out. */
+void message_evidence(const struct session *session, const struct scene *scene,
+                      enum verdict_flag flag, bool passed);
 
 #endif

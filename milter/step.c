@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #include "milter/counts/ears.h"
+#include "milter/detect/detect.h"
 #include "milter/now.h"
 #include "milter/reply.h"
 #include "policy/acts.h"
@@ -102,7 +103,7 @@ charge(struct step *step)
 
     if (err == MS_OK)
         err = collect(step, ticket);
-    if (err == MS_OK)
+    if (err == MS_OK && !p->spent)
         keep_receipts(step);
     return err;
 }
@@ -462,6 +463,49 @@ count_message(struct step *step, enum history_outcome outcome)
     ears_message(daemon_ears(step->daemon), &step->policy.scene, &message);
 }
 
+/* Which of the two it is, by what it says or, where it says nothing, by the
+ * form of its queue ids: Sendmail's are eight letters and digits, then a
+ * number of six. */
+static enum held_mta
+mta_of(const struct session *session)
+{
+    const char *said = session->mta, *id = session->message->id;
+
+    if (said[0] != '\0')
+        return said[0] >= '0' && said[0] <= '9' ? HELD_SENDMAIL : HELD_POSTFIX;
+    return strlen(id) >= 14 && strspn(id + 8, "0123456789") == strlen(id) - 8
+               ? HELD_SENDMAIL
+               : HELD_POSTFIX;
+}
+
+/* Have it remembered for whose sake the message is held. */
+static void
+note_held(struct step *step, const struct verdict *v)
+{
+    struct detect *detect = daemon_ears(step->daemon)->detect;
+    const struct session *session = step->session;
+    const struct message *m = session->message;
+    struct held held = {.at_s = step->now.wall.s,
+                        .mta = mta_of(session),
+                        .has_from = m->facts.sender != NULL,
+                        .nrcpt = m->nrcpt};
+    char subject[SUBJECT_TEXT] = "";
+
+    if (detect == NULL || m->id[0] == '\0')
+        return;
+    (void)snprintf(held.id, sizeof(held.id), "%.*s", (int)sizeof(held.id) - 1,
+                   m->id);
+    (void)snprintf(held.rule, sizeof(held.rule), "%.*s",
+                   (int)sizeof(held.rule) - 1, v->rule);
+    if (v->subject.kind != SUBJECT_KINDS)
+        (void)subject_print(&v->subject, subject);
+    decision_subject(subject, held.subject);
+    if (held.has_from)
+        (void)snprintf(held.from, sizeof(held.from), "%.*s",
+                       (int)sizeof(held.from) - 1, step->policy.scene.sender);
+    detect_note_held(detect, &held);
+}
+
 sfsistat
 step_hold(struct step *step)
 {
@@ -476,6 +520,7 @@ step_hold(struct step *step)
     if (quarantine(step->ctx, reason)) {
         tell(step, v, JOURNAL_DONE, (struct words){.ref = ref});
         count_message(step, HISTORY_HELD);
+        note_held(step, v);
         return SMFIS_CONTINUE;
     }
     v->action = VERDICT_DEFER;

@@ -132,21 +132,40 @@ fate_of_by(const json_t *object, const char *text)
     return is_one_of(text, sources) ? FATE_STAYS : FATE_NAME;
 }
 
-/* Who was asked for a list of subjects, or who has sent? */
+/* Who was asked for a list of subjects, how somebody stood, or who has sent? */
 static enum fate
 fate_of_from(const json_t *object, const char *text)
 {
     (void)text;
-    return has(object, "subjects") ? FATE_STAYS : FATE_NAME;
+    return has(object, "subjects") || has(object, "cause") ? FATE_STAYS
+                                                           : FATE_NAME;
 }
 
-/* That of a rate, and of our own health, names nobody. */
+/* How somebody stands now, or who got it? */
+static enum fate
+fate_of_to(const json_t *object, const char *text)
+{
+    (void)text;
+    return has(object, "cause") ? FATE_STAYS : FATE_NAME;
+}
+
+/* What of our own has failed, or what a mail server has said of a letter? */
+static enum fate
+fate_of_error(const json_t *object, const char *text)
+{
+    (void)text;
+    return has(object, "tries") ? FATE_GOES : FATE_STAYS;
+}
+
+/* That of a rate, of our own health, and of evidence, names nobody. */
 static enum fate
 fate_of_text(const json_t *object, const char *text)
 {
     (void)text;
-    return has(object, "span_s") || has(object, "state") ? FATE_STAYS
-                                                         : FATE_GOES;
+    return has(object, "span_s") || has(object, "state") ||
+                   has(object, "decibels")
+               ? FATE_STAYS
+               : FATE_GOES;
 }
 
 static const struct {
@@ -162,7 +181,8 @@ static const struct {
     {"client", FATE_NAME, NULL},
     {"client_name", FATE_NAME, NULL},
     {"from", FATE_NAME, fate_of_from},
-    {"to", FATE_NAME, NULL},
+    {"to", FATE_NAME, fate_of_to},
+    {"error", FATE_STAYS, fate_of_error},
     {"by", FATE_NAME, fate_of_by},
     {"detail", FATE_NAME, NULL},
     {"note", FATE_GOES, NULL},

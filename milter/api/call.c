@@ -336,6 +336,34 @@ api_call_when(struct api_call *call, const char *name, int64_t *out_s)
 }
 
 bool
+api_call_cursor(struct api_call *call, size_t most,
+                void (*write)(const void *list, size_t at,
+                              char out[API_CURSOR]),
+                const void *list, size_t *out)
+{
+    const char *cursor = api_call_query(call, "cursor");
+    char same[API_CURSOR];
+    const char *end;
+    unsigned long at;
+
+    *out = 0;
+    if (cursor == NULL)
+        return true;
+    end = strrchr(cursor, '.');
+    at = end != NULL ? strtoul(end + 1, NULL, 10) : most;
+    if (at < most) {
+        write(list, at, same);
+        if (strcmp(same, cursor) == 0) {
+            *out = at;
+            return true;
+        }
+    }
+    api_problem(call, 400, "bad-request",
+                "cursor= is the `next' of an answer to the same question");
+    return false;
+}
+
+bool
 api_call_text(struct api_call *call, const char *key, size_t most,
               const char **out)
 {
@@ -383,6 +411,9 @@ title_of(const char *type)
         {"unknown-subject", "Unknown subject"},
         {"unknown-limit", "Unknown limit"},
         {"unknown-act", "Unknown act"},
+        {"unknown-code", "Unknown code"},
+        {"used-code", "Code is used up"},
+        {"repeat-offender", "Not for the first time"},
         {"not-found", "Not found"},
         {"conflict", "Not as things are"},
         {"method-not-allowed", "Method not allowed"},
@@ -477,10 +508,12 @@ api_call_turn(struct api_call *call, enum desk_turn turn)
         [DESK_WALK] = "records are being looked through for somebody else",
         [DESK_SEARCH] = "the diary is being searched for others",
         [DESK_WAIT] = "too many wait at the status port already",
+        [DESK_CONFIRM] = "another code is being looked at",
     };
+    bool comes_soon = turn == DESK_SEARCH || turn == DESK_CONFIRM;
 
     if (desk_take_turn(call->desk, turn, call->peer->tcp,
-                       turn == DESK_SEARCH ? TURN_MS : 0))
+                       comes_soon ? TURN_MS : 0))
         return true;
     api_problem(call, 503, "store-unavailable",
                 "%s: ask again in a few seconds", words[turn]);

@@ -98,6 +98,17 @@ bool api_call_number(struct api_call *call, const char *name, uint64_t preset,
  * *OUT is left alone if it is not given.  False: answered. */
 bool api_call_when(struct api_call *call, const char *name, int64_t *out_s);
 
+/*
+ * The position in query "cursor", below MOST (0: not given): what WRITE(LIST,
+ * position) has put out for the same question.  False: it is another's, and the
+ * problem has been answered.
+ */
+enum { API_CURSOR = 64 };
+bool api_call_cursor(struct api_call *call, size_t most,
+                     void (*write)(const void *list, size_t at,
+                                   char out[API_CURSOR]),
+                     const void *list, size_t *out);
+
 /* The string KEY of the body (NULL: not there, or null).  False: it is
  * something else, or longer than MOST bytes; answered. */
 bool api_call_text(struct api_call *call, const char *key, size_t most,

@@ -91,6 +91,41 @@ add_rows(const struct places *p, json_t *list)
                           "to tell a customer why mail was stopped", p->diary,
                           "privacy { decisions }", "%s, at most 100,000",
                           p->decisions)) &&
+           api_append(list,
+                      row("what is usual for a subject: counts, and keyed "
+                          "hashes of whom it writes to",
+                          "to notice when it is not that any more", p->counts,
+                          "privacy { state }", "%s after its last event",
+                          p->state)) &&
+           api_append(list,
+                      row("changes of a subject's standing, with the evidence "
+                          "and queue ids",
+                          "to tell a customer and an operator why", p->diary,
+                          "", "366 days, at most 100,000")) &&
+           api_append(list,
+                      row("messages that are held: queue id, sender, how many "
+                          "recipients",
+                          "to deliver or delete them", p->diary, "",
+                          "until they are gone, at most 90 days")) &&
+           api_append(list,
+                      row("queue ids of messages that went out, with the "
+                          "subject",
+                          "so that an abuse report or a bounce finds who has "
+                          "sent it",
+                          p->diary, "privacy { decisions }",
+                          "%s, at most 1,000,000", p->decisions)) &&
+           api_append(list, row("what others have said about messages: abuse "
+                                "reports, bounces",
+                                "as evidence, and for the operator", p->diary,
+                                "privacy { decisions }", "%s, at most 100,000",
+                                p->decisions)) &&
+           api_append(list,
+                      row("letters to owners of accounts, and calls of the "
+                          "webhook",
+                          "to send them, and to know who was told", p->diary,
+                          "notice { from }, notice { webhook }",
+                          "until they are sent, and then %s, at most 10,000",
+                          p->decisions)) &&
            api_append(list, row("who would have been stopped, by day",
                                 "to see what enforcing would do", p->diary,
                                 "privacy { decisions }", "%s, at most 100,000",

@@ -5,12 +5,14 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include <sodium.h>
 
+#include "milter/api/feedback.h"
 #include "milter/api/pairs.h"
 #include "milter/stamp.h"
 #include "milter/wait.h"
@@ -29,12 +31,34 @@ forget_denials(const struct desk *desk)
         store_denials_clear(desk->denials);
 }
 
+/* Standings that were earned in observe mode must not act, now that ACTS are
+ * about to be in force, or are. */
+static void
+look_at_standings(struct desk *desk, const struct acts *acts)
+{
+    const struct config *config;
+    struct detect_under under;
+
+    if (desk->detect == NULL)
+        return;
+    config = daemon_config_get(desk->daemon);
+    under = (struct detect_under){config, acts};
+    /* what cannot be done now is done before such a standing is used, or
+     * within a minute */
+    (void)detect_enforce_under(desk->detect, &under, DETECT_DEMOTE, NULL, NULL);
+    daemon_config_put(desk->daemon, config);
+}
+
 static void
 take_acts(void *arg, struct acts *acts)
 {
     struct desk *desk = arg;
+    struct acts *mine = acts_get(acts);
 
+    look_at_standings(desk, mine);
     daemon_acts_swap(desk->daemon, acts);
+    look_at_standings(desk, mine);
+    acts_put(mine);
     forget_denials(desk);
     desk_follow_mode(desk, desk->now(desk->arg).wall);
 }
@@ -110,6 +134,7 @@ forget(void *arg, const struct subject *subject, const char *pseudonym)
     uint64_t acts = 0;
     enum ms_err err;
 
+    detect_forget(desk->detect, subject);
     clerk_settle(desk->clerk); /* nothing is written down behind our back */
     clerk_forget_waiting(desk->clerk, subject, pseudonym);
     err = forget_all_counts(desk, subject);
@@ -170,30 +195,143 @@ open_diary(struct desk *desk)
     return err;
 }
 
-/* Pseudonyms stay the same as long as the diary does. */
+/* A key of ours that stays the same as long as the diary does; where it cannot
+ * be kept, ELSE_TEXT tells what follows. */
+static void
+keep_key(struct desk *desk, const char *name, const char *else_text,
+         uint8_t *key, size_t size)
+{
+    void *bytes = NULL;
+    size_t len = 0;
+
+    if (diary_get_blob(desk->diary, name, &bytes, &len) == MS_OK &&
+        bytes != NULL && len == size) {
+        memcpy(key, bytes, size);
+        sodium_memzero(bytes, len);
+    } else {
+        randombytes_buf(key, size);
+        if (diary_put_blob(desk->diary, name, key, size) != MS_OK)
+            say(desk, else_text);
+    }
+    free(bytes);
+}
+
 static enum ms_err
 make_alias(struct desk *desk)
 {
-    static const char name[] = "alias";
     uint8_t key[ALIAS_KEY];
-    void *bytes = NULL;
-    size_t len = 0;
     enum ms_err err;
 
-    if (diary_get_blob(desk->diary, name, &bytes, &len) == MS_OK &&
-        bytes != NULL && len == sizeof(key)) {
-        memcpy(key, bytes, sizeof(key));
-        sodium_memzero(bytes, len);
-    } else {
-        randombytes_buf(key, sizeof(key));
-        if (diary_put_blob(desk->diary, name, key, sizeof(key)) != MS_OK)
-            say(desk, "the key of pseudonyms cannot be kept: they will be "
-                      "others after a restart");
-    }
-    free(bytes);
+    keep_key(desk, "alias",
+             "the key of pseudonyms cannot be kept: they will be others after "
+             "a restart",
+             key, sizeof(key));
     err = alias_create(key, &desk->alias);
     sodium_memzero(key, sizeof(key));
     return err;
+}
+
+/* ----- what the detector is given */
+
+/* Hashes are the same on all hosts of a site. */
+static void
+make_hashes(struct desk *desk)
+{
+    if (desk->key != NULL)
+        sitekey_hash_text(desk->key, "detector", desk->hashes.key);
+    else
+        keep_key(desk, "hashes",
+                 "the detector's key cannot be kept: after a restart all "
+                 "recipients and networks will look new to it",
+                 desk->hashes.key, HASHES_KEY);
+}
+
+_Static_assert((int)SITEKEY_HASH == (int)HASHES_KEY, "a hash is a key");
+
+static void
+changed(void *arg, const struct change *change)
+{
+    struct desk *desk = arg;
+    struct change mine = *change;
+
+    forget_denials(desk);
+    clerk_share_change(desk->clerk, &mine);
+    notice_change(desk->notice, &mine);
+}
+
+static void
+held(void *arg, const struct held *held)
+{
+    struct desk *desk = arg;
+    struct held mine = *held;
+
+    (void)snprintf(mine.host, sizeof(mine.host), "%.*s",
+                   (int)sizeof(mine.host) - 1, desk->host);
+    clerk_share_held(desk->clerk, &mine);
+}
+
+static void
+freeze(void *arg, int64_t until_s)
+{
+    const struct desk *desk = arg;
+
+    clerk_share_freeze(desk->clerk, until_s);
+}
+
+static uint64_t
+frozen(void *arg, struct wall at)
+{
+    const struct desk *desk = arg;
+    struct clerk_freeze freeze;
+
+    clerk_freeze(desk->clerk, &freeze);
+    return at.s < freeze.until_s ? freeze.id : 0;
+}
+
+static enum ms_err
+make_detect(struct desk *desk)
+{
+    const struct detect_needs needs = {
+        .daemon = desk->daemon,
+        .store = daemon_store(desk->daemon),
+        .diary = desk->diary,
+        .host = desk->host,
+        .hashes = &desk->hashes,
+        .changed = changed,
+        .held = held,
+        .freeze = freeze,
+        .frozen = frozen,
+        .now = now,
+        .arg = desk,
+    };
+
+    make_hashes(desk);
+    return detect_create(&needs, &desk->detect);
+}
+
+static enum ms_err
+make_notice(struct desk *desk)
+{
+    const struct notice_needs needs = {
+        .daemon = desk->daemon,
+        .diary = desk->diary,
+        .key = desk->key,
+        .host = desk->host,
+        .now = now,
+        .arg = desk,
+    };
+
+    return notice_create(&needs, &desk->notice);
+}
+
+/* A host of the fleet was told about a message that it does not know. */
+static enum ms_err
+feedback(void *arg, const struct diary_report *report, uint32_t unknown,
+         uint32_t complaints)
+{
+    unsigned n = 0;
+
+    return api_feedback_take(arg, report, unknown, complaints, NULL, NULL, &n);
 }
 
 static enum ms_err
@@ -213,6 +351,7 @@ make_clerk(struct desk *desk)
         .rank = rank,
         .row = row,
         .forget = forget,
+        .feedback = feedback,
         .now = now,
         .arg = desk,
     };
@@ -245,6 +384,22 @@ make_grants(struct desk *desk)
     return err;
 }
 
+static enum ms_err
+start_threads(struct desk *desk)
+{
+    struct acts *acts = daemon_acts_get(desk->daemon);
+    enum ms_err err;
+
+    look_at_standings(desk, acts); /* another mode since the last run? */
+    acts_put(acts);
+    err = clerk_start(desk->clerk);
+    if (err == MS_OK)
+        err = detect_start(desk->detect);
+    if (err == MS_OK)
+        err = notice_start(desk->notice);
+    return err;
+}
+
 enum ms_err
 desk_open(struct desk *desk)
 {
@@ -266,6 +421,10 @@ desk_open(struct desk *desk)
         err = desk_turns_create(&desk->turns);
     if (err == MS_OK)
         err = make_clerk(desk);
+    if (err == MS_OK)
+        err = make_notice(desk);
+    if (err == MS_OK)
+        err = make_detect(desk);
     if (err != MS_OK)
         return err;
     daemon_set_ears(desk->daemon, &(struct daemon_ears){
@@ -274,8 +433,9 @@ desk_open(struct desk *desk)
                                       .history = desk->history,
                                       .pictures = desk->pictures,
                                       .top = desk->top,
+                                      .detect = desk->detect,
                                   });
-    return clerk_start(desk->clerk);
+    return start_threads(desk);
 }
 
 /* ----- turns */
@@ -290,6 +450,7 @@ static const unsigned most_turns[DESK_TURNS][2] = {
     [DESK_WALK] = {1, 1},
     [DESK_SEARCH] = {UINT_MAX, 2},
     [DESK_WAIT] = {UINT_MAX, 16},
+    [DESK_CONFIRM] = {1, 1},
 };
 
 enum ms_err
@@ -408,12 +569,16 @@ desk_reloaded(struct desk *desk)
 void
 desk_settle(struct desk *desk)
 {
+    detect_stop(desk->detect);
+    notice_stop(desk->notice);
     clerk_stop(desk->clerk);
 }
 
 void
 desk_close(struct desk *desk)
 {
+    detect_destroy(desk->detect);
+    notice_destroy(desk->notice);
     clerk_destroy(desk->clerk);
     desk_turns_destroy(desk->turns);
     grants_destroy(desk->grants);

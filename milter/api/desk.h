@@ -32,6 +32,7 @@ struct desk {
     struct metrics *metrics;
     struct detect *detect;
     struct notice *notice;
+    struct hashes hashes; /* of the detector */
     struct alias *alias;
     struct self *self;
     struct grants *grants;
@@ -64,9 +65,10 @@ bool desk_ready(const struct desk *desk);
  * turns of their own: whoever sits there takes none from an operator.
  */
 enum desk_turn {
-    DESK_WALK,   /* through all records: one each */
-    DESK_SEARCH, /* in the diary: two, of the status port */
-    DESK_WAIT,   /* for decisions to come: sixteen, of the status port */
+    DESK_WALK,    /* through all records: one each */
+    DESK_SEARCH,  /* in the diary: two, of the status port */
+    DESK_WAIT,    /* for decisions to come: sixteen, of the status port */
+    DESK_CONFIRM, /* of a code, which is good once: one */
     DESK_TURNS
 };
 

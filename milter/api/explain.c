@@ -13,6 +13,7 @@
 
 #include "milter/api/handlers.h"
 #include "milter/api/json.h"
+#include "milter/clerk/clerk.h"
 #include "policy/explain.h"
 
 enum {
@@ -381,6 +382,8 @@ api_post_explain(struct api_call *call)
     s.acts = daemon_acts_get(daemon);
     s.facts.now = call->now.wall;
     s.facts.acts = s.acts;
+    if (call->desk->clerk != NULL)
+        s.facts.birth = clerk_birth(call->desk->clerk);
     s.facts.hostname = call->desk->host;
     if (read_session(&s))
         explain(&s);

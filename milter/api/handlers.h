@@ -45,6 +45,30 @@ void api_get_decisions(struct api_call *call);
 void api_get_would(struct api_call *call);
 void api_get_history(struct api_call *call);
 
+/* api_zombies.c: who stands other than normal; api_changes.c: since when */
+void api_get_zombies(struct api_call *call);
+void api_get_changes(struct api_call *call);
+
+/* api_standing.c, api_release.c */
+void api_post_quarantine(struct api_call *call);
+void api_post_release(struct api_call *call);
+void api_post_lease(struct api_call *call);
+void api_post_release_all(struct api_call *call);
+void api_post_confirm(struct api_call *call);
+
+/* api_held.c */
+void api_get_held(struct api_call *call);
+void api_post_held_gone(struct api_call *call);
+
+/* api_notices.c */
+void api_get_notices(struct api_call *call);
+void api_get_preview(struct api_call *call);
+void api_post_resend(struct api_call *call);
+
+/* api_feedback.c */
+void api_post_feedback(struct api_call *call);
+void api_get_reports(struct api_call *call);
+
 /* api_explain.c */
 void api_post_explain(struct api_call *call);
 

@@ -13,8 +13,9 @@
 #include "milter/status.h"
 
 enum {
-    QUIET_S = 900, /* without a callback, then somebody should look */
-    SCARCE = 10,   /* percent of the disk that are free */
+    QUIET_S = 900,   /* without a callback, then somebody should look */
+    STALE_S = 86400, /* held mail, then somebody should decide about it */
+    SCARCE = 10,     /* percent of the disk that are free */
     TEXT = 512,
     SPAN = 32
 };
@@ -260,6 +261,81 @@ look_at_diary(const struct api_health *h, struct row *row)
         find(row, LEVEL_OK, "decisions are written down");
 }
 
+/* What a broken filter or rule would do to many at once is kept from them; the
+ * operator has to look. */
+static void
+look_at_detector(const struct api_health *h, struct row *row)
+{
+    struct detect_counts c;
+
+    detect_counts(h->desk->detect, &c);
+    if (c.frozen)
+        find(row, LEVEL_WARNING,
+             "an upstream filter flags far more mail than it used to, so that "
+             "its verdicts count for nothing now: look at the filter");
+    else if (c.braking)
+        find(row, LEVEL_WARNING,
+             "too many would have been throttled or quarantined within an "
+             "hour, so that the rest is only watched: look for what they have "
+             "in common");
+    else if (c.damaged > 0)
+        find(row, LEVEL_WARNING,
+             "%llu times what was known of a subject could not be read, and "
+             "was begun anew",
+             (unsigned long long)c.damaged);
+    else
+        find(row, LEVEL_OK, "%llu quarantined, %llu throttled, %llu watched",
+             (unsigned long long)c.standing[STANDING_QUARANTINED],
+             (unsigned long long)c.standing[STANDING_THROTTLED],
+             (unsigned long long)c.standing[STANDING_WATCHED]);
+}
+
+static void
+look_at_held(const struct api_health *h, struct row *row)
+{
+    uint64_t n = 0;
+    int64_t oldest_s = 0;
+    int64_t ago_s = 0;
+    char span[SPAN];
+
+    if (diary_count_held(h->desk->diary, &n, &oldest_s) != MS_OK)
+        find(row, LEVEL_WARNING, "what is held is not to be had at the moment");
+    else if (n == 0)
+        find(row, LEVEL_OK, "no mail is held");
+    else
+        ago_s = h->now.wall.s - oldest_s;
+    if (n > 0 && ago_s >= STALE_S)
+        find(row, LEVEL_WARNING,
+             "%llu messages are held, the oldest for %s: deliver or delete "
+             "them (mortsafectl held)",
+             (unsigned long long)n, say_span(ago_s, span));
+    else if (n > 0)
+        find(row, LEVEL_OK, "%llu messages are held, the oldest for %s",
+             (unsigned long long)n, say_span(ago_s, span));
+}
+
+static void
+look_at_notices(const struct api_health *h, struct row *row)
+{
+    struct notice_counts c;
+
+    notice_counts(h->desk->notice, &c);
+    if (c.waiting > 0 && c.failed > 0)
+        find(row, LEVEL_WARNING,
+             "%llu letters wait, and %llu attempts have failed: does notice { "
+             "smtp } answer?",
+             (unsigned long long)c.waiting, (unsigned long long)c.failed);
+    else if (c.hooks_waiting > 0 && c.hooks_failed > 0)
+        find(row, LEVEL_WARNING,
+             "%llu calls wait, and %llu attempts have failed: does notice { "
+             "webhook } answer?",
+             (unsigned long long)c.hooks_waiting,
+             (unsigned long long)c.hooks_failed);
+    else
+        find(row, LEVEL_OK, "%llu letters were sent, %llu wait",
+             (unsigned long long)c.sent, (unsigned long long)c.waiting);
+}
+
 static void
 look_at_log(const struct api_health *h, struct row *row)
 {
@@ -278,6 +354,9 @@ api_health(const struct api_health *health)
 {
     const bool fleet = health->desk->shared != NULL;
     const bool disk = health->desk->type != STORE_MEMORY;
+    const bool judges = health->config->n_zombies > 0;
+    const bool tells = health->config->notice.from != NULL ||
+                       health->config->notice.webhook != NULL;
     const struct {
         const char *name;
         bool is;
@@ -290,6 +369,9 @@ api_health(const struct api_health *health)
         {"configuration", true, look_at_configuration},
         {"mode", true, look_at_mode},
         {"diary", true, look_at_diary},
+        {"detector", judges, look_at_detector},
+        {"held", true, look_at_held},
+        {"notices", tells, look_at_notices},
         {"log", true, look_at_log},
     };
     static const char *const levels[] = {"ok", "warning", "error"};

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/detector/evidence.h"
 #include "policy/guess.h"
 
 /* ----- words and numbers */
@@ -56,6 +57,12 @@ json_t *
 api_share(uint64_t permille)
 {
     return json_real((double)permille / 1000);
+}
+
+json_t *
+api_tenths(uint32_t tenths)
+{
+    return json_real((double)tenths / 10);
 }
 
 uint64_t
@@ -152,30 +159,6 @@ api_subject_with(const struct subject *subject, json_t *rest)
     return json;
 }
 
-static const char *const standings[] = {
-    [STANDING_NORMAL] = "normal",       [STANDING_WATCHED] = "watched",
-    [STANDING_THROTTLED] = "throttled", [STANDING_QUARANTINED] = "quarantined",
-    [STANDING_PROBATION] = "probation",
-};
-
-const char *
-api_standing_name(enum standing standing)
-{
-    return standings[standing];
-}
-
-bool
-api_standing_of(const char *name, enum standing *out)
-{
-    for (size_t i = 0; i < sizeof(standings) / sizeof(standings[0]); i++) {
-        if (strcmp(standings[i], name) == 0) {
-            *out = (enum standing)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *
 api_limit_action_name(enum limit_action action)
 {
@@ -196,7 +179,7 @@ api_row(const struct top_row *row, const char *host)
     bool window = row->metric < METRICS;
     json_t *rest = json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "standing",
-        api_standing_name(row->standing), "limit",
+        standing_name(row->standing), "limit",
         api_text(row->limit[0] != '\0' ? row->limit : NULL), "metric",
         api_text(window ? metric_name(row->metric) : NULL), "used",
         api_number(row->used), "rate",

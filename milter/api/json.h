@@ -29,6 +29,8 @@ json_t *api_number(uint64_t n);
 
 /* PERMILLE as a share: 830 is 0.83. */
 json_t *api_share(uint64_t permille);
+/* TENTHS of a decibel as decibels: 621 is 62.1. */
+json_t *api_tenths(uint32_t tenths);
 /* USED of N in permille; of nothing: 1000. */
 uint64_t api_permille(uint64_t used, uint64_t n);
 
@@ -45,8 +47,6 @@ json_t *api_subject_with(const struct subject *subject, json_t *rest);
 /* What stands behind the kind in the id of SUBJECT. */
 const char *api_key_of(const char *id);
 
-const char *api_standing_name(enum standing standing);
-bool api_standing_of(const char *name, enum standing *out);
 const char *api_limit_action_name(enum limit_action action);
 
 /* Of a list of subjects; HOST NULL: nobody in particular.  A row without a

@@ -99,6 +99,9 @@ api_get_home(struct api_call *call)
         {"/v1/subjects?kind=client&sort=external&limit=10", api_get_subjects},
         {"/v1/decisions?limit=200&fleet=no", api_get_decisions},
         {"/v1/would?since=24h&limit=1000", api_get_would},
+        {"/v1/zombies?standing=throttled,quarantined&limit=12",
+         api_get_zombies},
+        {"/v1/held?limit=1", api_get_held},
     };
     enum { ASKED = sizeof(asked) / sizeof(asked[0]) };
     json_t *got[ASKED];
@@ -117,6 +120,8 @@ api_get_home(struct api_call *call)
                                          .clients = got[4],
                                          .decisions = got[5],
                                          .would = got[6],
+                                         .zombies = got[7],
+                                         .held = got[8],
                                          .now_s = call->now.wall.s,
                                          .pseudonyms = hidden(call),
                                          .still = still},

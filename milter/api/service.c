@@ -12,6 +12,8 @@
 #include "milter/api/json.h"
 #include "policy/acts.h"
 
+enum { CONCERNED = 10000 }; /* by a change of mode, told at most */
+
 void
 api_get_ping(struct api_call *call)
 {
@@ -370,15 +372,61 @@ read_mode(struct api_call *call, struct act *act, bool *configured)
     return true;
 }
 
+/* Whose standing was earned while rules only looked on. */
+struct concerned {
+    json_t *list;
+    bool failed;
+};
+
+static bool
+add_concerned(void *arg, const struct store_record *record,
+              const struct detector *detector)
+{
+    struct concerned *concerned = arg;
+    char id[SUBJECT_TEXT];
+
+    concerned->failed = !api_append(
+        concerned->list,
+        json_pack("{s:o, s:s, s:o}", "subject",
+                  api_text(subject_print(&record->subject, id)), "standing",
+                  standing_name(record->state.standing), "since",
+                  detector->since_s != 0 ? api_time(detector->since_s)
+                                         : json_null()));
+    return !concerned->failed && json_array_size(concerned->list) < CONCERNED;
+}
+
+/* They become watched when the mode is enforce from now on: told while they
+ * can be.  NULL: no memory. */
+static json_t *
+concerned_json(const struct api_call *call, const struct act *act,
+               bool configured)
+{
+    struct desk *desk = call->desk;
+    struct concerned concerned = {.list = json_array()};
+    const struct config *config = daemon_config_get(desk->daemon);
+    enum mode wish = configured ? config->mode : act->mode;
+    enum mode was = daemon_mode(desk->daemon, call->now.wall);
+
+    daemon_config_put(desk->daemon, config);
+    if (concerned.list != NULL && wish == MODE_ENFORCE && was == MODE_OBSERVE)
+        (void)detect_enforce(desk->detect, DETECT_ONLY_TELL, add_concerned,
+                             &concerned);
+    if (concerned.failed) {
+        json_decref(concerned.list);
+        return NULL;
+    }
+    return concerned.list;
+}
+
 static void
-answer_mode(struct api_call *call, const struct act *act)
+answer_mode(struct api_call *call, const struct act *act, json_t *concerned)
 {
     enum mode mode = daemon_mode(call->desk->daemon, call->now.wall);
 
     api_ok(call,
-           json_pack("{s:o, s:s}", "act",
+           json_pack("{s:o, s:s, s:O}", "act",
                      act != NULL ? act_json(act, call->now.wall) : json_null(),
-                     "mode", mode_name(mode)));
+                     "mode", mode_name(mode), "concerned", concerned));
 }
 
 static void
@@ -387,10 +435,14 @@ set_mode(struct api_call *call, struct act *act, bool configured)
     struct desk *desk = call->desk;
     struct why why = {""};
     enum ms_err err = MS_OK;
+    json_t *concerned;
 
     if (configured && is_the_fleets(call, act))
         return;
-    if (!configured)
+    concerned = concerned_json(call, act, configured);
+    if (concerned == NULL)
+        err = MS_NOMEM;
+    if (err == MS_OK && !configured)
         err = clerk_set(desk->clerk, act, &why);
     if (err == MS_OK)
         err = unset_modes(desk, act, &why);
@@ -401,7 +453,8 @@ set_mode(struct api_call *call, struct act *act, bool configured)
     if (err != MS_OK)
         api_failed(call, err, why.text);
     else
-        answer_mode(call, configured ? NULL : act);
+        answer_mode(call, configured ? NULL : act, concerned);
+    json_decref(concerned);
 }
 
 void

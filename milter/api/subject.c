@@ -7,16 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/api/changes.h"
+#include "milter/api/feedback.h"
 #include "milter/api/find.h"
 #include "milter/api/gather.h"
 #include "milter/api/handlers.h"
+#include "milter/api/helds.h"
 #include "milter/api/json.h"
+#include "milter/api/judged.h"
 #include "milter/api/use.h"
+#include "milter/diary/passed.h"
 #include "policy/window.h"
 
 enum {
-    DECISIONS = 20,
-    EXPORTED = 10000, /* decisions, rows of would, audit entries each */
+    RECENT = 20,      /* decisions, changes, notices, reports each */
+    HELD = 1000,      /* messages held, of one page */
+    EXPORTED = 10000, /* of each of these, rows of would, audit entries */
 };
 
 /* What is asked about, and what there is. */
@@ -29,7 +35,8 @@ struct about {
     struct store_record record;
     struct picture_view picture;
     struct api_gather *decisions;
-    json_t *also;
+    struct api_changes *changes;
+    json_t *also, *held, *reports;
     bool has_record, has_picture, has_acts;
 };
 
@@ -39,6 +46,9 @@ end(struct about *about)
     struct daemon *daemon = about->call->desk->daemon;
 
     json_decref(about->also);
+    json_decref(about->held);
+    json_decref(about->reports);
+    api_changes_destroy(about->changes);
     api_gather_destroy(about->decisions);
     acts_put(about->acts);
     if (about->config != NULL)
@@ -79,6 +89,24 @@ find_also(struct about *about)
     return err;
 }
 
+/* What has become of its standing; with MOST changes. */
+static enum ms_err
+find_past(struct about *about, unsigned most)
+{
+    struct desk *desk = about->call->desk;
+    const struct diary_change_query query = {.subject = about->id,
+                                             .limit = most};
+    enum ms_err err =
+        api_changes_find(desk, &query, API_CHANGES_FLEET, &about->changes);
+
+    if (err == MS_OK)
+        err = api_helds(desk, about->id, most > HELD ? most : HELD, true,
+                        &about->held);
+    if (err == MS_OK)
+        err = api_reports(desk, about->id, 0, most, &about->reports);
+    return err;
+}
+
 /* Look it all up; with MOST decisions. */
 static enum ms_err
 begin(struct about *about, unsigned most)
@@ -102,6 +130,8 @@ begin(struct about *about, unsigned most)
     if (err == MS_OK)
         err = api_gather_subject(about->decisions, desk, &about->subject, most);
     if (err == MS_OK)
+        err = find_past(about, most);
+    if (err == MS_OK)
         err = find_also(about);
     return err;
 }
@@ -110,7 +140,10 @@ static bool
 is_known(const struct about *about)
 {
     return about->has_record || about->has_picture || about->has_acts ||
-           api_gather_count(about->decisions) > 0;
+           api_gather_count(about->decisions) > 0 ||
+           api_changes_count(about->changes) > 0 ||
+           json_array_size(about->held) > 0 ||
+           json_array_size(about->reports) > 0;
 }
 
 static struct api_use_of
@@ -309,6 +342,26 @@ acts_json(const struct about *about)
     return list;
 }
 
+/* ----- what the detector thinks of it */
+
+static json_t *
+zombie_json(const struct about *about)
+{
+    const struct api_use_of of = use_of(about);
+    struct api_judged judged;
+
+    if (!about->has_record || !api_judged_read(about->call->desk, &of, &judged))
+        return json_null();
+    return api_judged_json(&judged);
+}
+
+/* Who has complained is not for everybody to read. */
+static json_t *
+reports_json(const struct about *about)
+{
+    return about->call->peer->tcp ? json_null() : json_incref(about->reports);
+}
+
 /* ----- all of it */
 
 static json_t *
@@ -317,9 +370,10 @@ about_json(struct about *about, unsigned most)
     const struct store_record *record = &about->record;
     bool has = about->has_record;
     json_t *rest = json_pack(
-        "{s:O, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "also", about->also,
-        "standing",
-        api_standing_name(has ? record->state.standing : STANDING_NORMAL),
+        "{s:O, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, "
+        "s:o}",
+        "also", about->also, "standing",
+        standing_name(has ? record->state.standing : STANDING_NORMAL),
         "first_seen", has ? api_time(record->first_seen.s) : json_null(),
         "last_seen", has ? api_time(record->last_seen.s) : json_null(),
         "limits", limits_json(about), "exemptions", exemptions_json(about),
@@ -327,7 +381,11 @@ about_json(struct about *about, unsigned most)
         api_gather_json(about->decisions, most, API_NEWEST_FIRST), "pictures",
         about->has_picture
             ? api_picture(&about->picture, about->call->desk->host)
-            : json_null());
+            : json_null(),
+        "zombie", zombie_json(about), "changes",
+        api_changes_json(about->changes), "held", about->held, "notices",
+        notice_list(about->call->desk->notice, about->id, most), "reports",
+        reports_json(about));
 
     return api_subject_with(&about->subject, rest);
 }
@@ -359,9 +417,9 @@ api_get_subject(struct api_call *call)
 {
     struct about about = {.call = call};
 
-    if (!api_only_queries(call, "") || !look_up(&about, DECISIONS))
+    if (!api_only_queries(call, "") || !look_up(&about, RECENT))
         return;
-    api_ok(call, about_json(&about, DECISIONS));
+    api_ok(call, about_json(&about, RECENT));
     end(&about);
 }
 
@@ -431,6 +489,30 @@ audit_json(struct about *about)
     return sieve.list;
 }
 
+static bool
+take_passed(void *arg, const struct passed *passed)
+{
+    struct sieve *sieve = arg;
+
+    return put(sieve, json_pack("{s:o, s:o}", "at", api_time(passed->at_s),
+                                "id", api_text(passed->id)));
+}
+
+static json_t *
+passed_json(const struct about *about)
+{
+    struct sieve sieve = {.list = json_array()};
+    struct diary *diary = about->call->desk->diary;
+
+    if (diary_passed_of(diary, about->id, EXPORTED, take_passed, &sieve) !=
+            MS_OK ||
+        sieve.failed) {
+        json_decref(sieve.list);
+        return NULL;
+    }
+    return sieve.list;
+}
+
 /* The list of /v1/data. */
 static json_t *
 kept_json(const struct about *about)
@@ -457,10 +539,10 @@ api_get_export(struct api_call *call)
         return;
     api_audit(call, "export", &about.subject, true, "%s", "");
     api_ok(call,
-           json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "exported",
+           json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "exported",
                      api_time(call->now.wall.s), "by", api_text(call->peer->by),
                      "subject", about_json(&about, EXPORTED), "would",
-                     would_json(&about), "audit", audit_json(&about), "kept",
-                     kept_json(&about)));
+                     would_json(&about), "audit", audit_json(&about), "passed",
+                     passed_json(&about), "kept", kept_json(&about)));
     end(&about);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/api/changes.h"
 #include "milter/api/find.h"
 #include "milter/api/handlers.h"
 #include "milter/api/json.h"
@@ -38,10 +39,10 @@ struct list {
     enum source source;
     unsigned first, last; /* kinds, both included */
     unsigned sort;
-    enum standing standing; /* FROM_STANDING */
-    size_t at, limit;       /* position and length of the page */
-    uint64_t looked;        /* FROM_STANDING: how many records */
-    bool cut;               /* ... and that there were more */
+    unsigned standings; /* FROM_STANDING: bits 1 << enum standing */
+    size_t at, limit;   /* position and length of the page */
+    uint64_t looked;    /* FROM_STANDING: how many records */
+    bool cut;           /* ... and that there were more */
     struct api_pick *pick;
     enum ms_err err;
 };
@@ -89,6 +90,7 @@ static bool
 read_source(struct api_call *call, struct list *list)
 {
     const char *standing = api_call_query(call, "standing");
+    char wrong[API_STANDING_WORD];
     bool fleet;
 
     if (!api_yes(call, "fleet", false, &fleet))
@@ -97,11 +99,11 @@ read_source(struct api_call *call, struct list *list)
     if (standing == NULL)
         return true;
     list->source = FROM_STANDING;
-    if (!api_standing_of(standing, &list->standing)) {
+    if (!api_standings_read(standing, &list->standings, wrong)) {
         api_problem(call, 400, "bad-request",
                     "standing= is normal, watched, throttled, quarantined or "
-                    "probation, not `%.60s'",
-                    standing);
+                    "probation, or some of them apart by commas, not `%.60s'",
+                    wrong);
         return false;
     }
     if (fleet) {
@@ -117,35 +119,13 @@ read_source(struct api_call *call, struct list *list)
  * same question with another sort has another list.
  */
 static void
-write_cursor(const struct list *list, size_t at, char out[64])
+write_cursor(const void *arg, size_t at, char out[API_CURSOR])
 {
-    (void)snprintf(out, 64, "%u.%u.%u.%u.%zu", (unsigned)list->source,
-                   list->first, list->last, list->sort, at);
-}
+    const struct list *list = arg;
 
-static bool
-read_cursor(struct api_call *call, struct list *list)
-{
-    const char *cursor = api_call_query(call, "cursor");
-    char same[64];
-    char *end;
-    unsigned long at;
-
-    list->at = 0;
-    if (cursor == NULL)
-        return true;
-    end = strrchr(cursor, '.');
-    at = end != NULL ? strtoul(end + 1, NULL, 10) : POSITIONS;
-    if (at < POSITIONS) {
-        write_cursor(list, at, same);
-        if (strcmp(same, cursor) == 0) {
-            list->at = at;
-            return true;
-        }
-    }
-    api_problem(call, 400, "bad-request",
-                "cursor= is the `next' of an answer to the same question");
-    return false;
+    (void)snprintf(out, API_CURSOR, "%u.%u.%u.%u.%u.%zu",
+                   (unsigned)list->source, list->standings, list->first,
+                   list->last, list->sort, at);
 }
 
 static bool
@@ -155,7 +135,8 @@ read_list(struct api_call *call, struct list *list)
 
     if (!api_only_queries(call, "kind standing sort limit cursor fleet") ||
         !read_kind(call, list) || !read_sort(call, list) ||
-        !read_source(call, list) || !read_cursor(call, list) ||
+        !read_source(call, list) ||
+        !api_call_cursor(call, POSITIONS, write_cursor, list, &list->at) ||
         !api_call_number(call, "limit", 50, 1, MOST, &limit))
         return false;
     list->limit = (size_t)limit;
@@ -234,7 +215,8 @@ take_record(void *arg, const struct store_record *record)
     if (list->cut)
         return false;
     list->looked++;
-    if (record->state.standing != list->standing)
+    if ((list->standings >> record->state.standing & 1) == 0 ||
+        record->subject.kind < list->first || record->subject.kind > list->last)
         return true;
     if (!top_row(list->config, record, list->sort, &row)) {
         memset(&row, 0, sizeof(row));
@@ -259,6 +241,24 @@ walk(struct list *list, enum subject_kind kind)
 
     if (!list->cut)
         list->err = store_list(store, kind, list->call->now, take_record, list);
+}
+
+/* Those that are not normal can be had without looking at all others. */
+static bool
+has_normal(const struct list *list)
+{
+    return (list->standings >> STANDING_NORMAL & 1) != 0;
+}
+
+static void
+walk_others(struct list *list)
+{
+    struct store *store = daemon_store(list->call->desk->daemon);
+    enum ms_err err =
+        store_standings(store, list->call->now, take_record, list);
+
+    if (list->err == MS_OK)
+        list->err = err;
 }
 
 static void
@@ -287,6 +287,11 @@ collect(struct list *list)
         list->source == FROM_FLEET ? (size_t)FLEET : list->at + list->limit + 1;
 
     list->err = api_pick_create(list->sort, most, &list->pick);
+    if (list->source == FROM_STANDING && !has_normal(list)) {
+        if (list->err == MS_OK)
+            walk_others(list);
+        return list->err;
+    }
     for (unsigned kind = list->first; kind <= list->last && list->err == MS_OK;
          kind++)
         collect_kind(list, (enum subject_kind)kind);
@@ -324,7 +329,7 @@ answer(struct list *list)
     bool more;
     json_t *page = page_of(list, &more);
     size_t next = list->at + list->limit;
-    char cursor[64];
+    char cursor[API_CURSOR];
 
     write_cursor(list, next, cursor);
     api_ok(call,
@@ -352,7 +357,7 @@ api_get_subjects(struct api_call *call)
 
     if (!read_list(call, &list))
         return;
-    walks = list.source == FROM_STANDING;
+    walks = list.source == FROM_STANDING && has_normal(&list);
     if (walks && !api_call_turn(call, DESK_WALK))
         return;
     list.config = daemon_config_get(call->desk->daemon);

@@ -108,7 +108,7 @@ api_post_reset(struct api_call *call)
 /* ----- forget */
 
 struct forgotten {
-    uint64_t records, pictures, acts;
+    uint64_t records, pictures, acts, notices;
     struct diary_forgotten diary;
 };
 
@@ -124,6 +124,8 @@ forget_one(struct api_call *call, const struct subject *subject,
 
     out->records += found;
     if (err == MS_OK)
+        err = notice_forget(desk->notice, subject, &out->notices);
+    if (err == MS_OK)
         err = diary_forget(desk->diary, subject, pseudonym, &diary);
     if (err == MS_OK)
         err = clerk_fleet_forget(desk->clerk, subject, pseudonym);
@@ -133,6 +135,11 @@ forget_one(struct api_call *call, const struct subject *subject,
     out->diary.woulds += diary.woulds;
     out->diary.acts += diary.acts;
     out->diary.audits += diary.audits;
+    out->diary.changes += diary.changes;
+    out->diary.helds += diary.helds;
+    out->diary.passed += diary.passed;
+    out->diary.reports += diary.reports;
+    out->diary.letters += diary.letters;
     top_forget(desk->top, subject);
     return err;
 }
@@ -200,11 +207,15 @@ static void
 answer_forget(struct api_call *call, const char *id, const struct forgotten *f)
 {
     json_t *numbers = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o}", "records", api_number(f->records),
-        "decisions", api_number(f->diary.decisions), "woulds",
-        api_number(f->diary.woulds), "acts",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "records",
+        api_number(f->records), "decisions", api_number(f->diary.decisions),
+        "woulds", api_number(f->diary.woulds), "acts",
         api_number(f->acts + f->diary.acts), "audits",
-        api_number(f->diary.audits), "pictures", api_number(f->pictures));
+        api_number(f->diary.audits), "pictures", api_number(f->pictures),
+        "changes", api_number(f->diary.changes), "held",
+        api_number(f->diary.helds), "passed", api_number(f->diary.passed),
+        "reports", api_number(f->diary.reports), "notices",
+        api_number(f->notices + f->diary.letters));
 
     api_ok(call, json_pack("{s:b, s:s, s:o}", "done", 1, "id", id, "forgotten",
                            numbers));
@@ -223,6 +234,7 @@ api_post_forget(struct api_call *call)
         return;
     alias_of(call->desk->alias, api_key_of(subject_print(&subject, id)), alias);
     /* so that nothing is written down behind our back */
+    detect_forget(call->desk->detect, &subject);
     clerk_settle(call->desk->clerk);
     err = forget_all(call, &subject, alias, &forgotten);
     audit_forget(call, &subject, alias, err == MS_OK);

@@ -113,31 +113,10 @@ imagine(const struct api_use_of *of, struct scene *scene)
 
 /* ----- which limits */
 
-static bool
-fits(const struct limit_key *key, enum subject_kind kind, const char *text)
-{
-    struct prefix p;
-
-    if (key->kind != kind)
-        return false;
-    if (kind != SUBJECT_PREFIX)
-        return true;
-    return prefix_parse(text, &p, NULL) == MS_OK &&
-           p.len == (p.family == 4 ? key->len4 : key->len6);
-}
-
 bool
 api_use_counts(const struct limit *limit, const struct subject *subject)
 {
-    char text[SUBJECT_PART_MAX + 1];
-    enum subject_kind kind;
-    size_t n = 0;
-
-    for (; subject_part(subject, n, &kind, text); n++) {
-        if (n == limit->n_keys || !fits(&limit->key[n], kind, text))
-            return false;
-    }
-    return n == limit->n_keys;
+    return limit_key_makes(limit->key, limit->n_keys, subject);
 }
 
 /* Kinds of sessions in which something of KIND is counted. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/diary/form.h"
 #include "policy/prefix.h"
 
 /* ----- names */
@@ -79,14 +80,28 @@ clerk_names_mentions(struct clerk_names *names, const struct decision *decision)
     clerk_names_about(names, client);
 }
 
+struct board_blob
+clerk_names_pointer(const struct clerk_names *names, char text[CLERK_POINTER])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < names->n; i++) {
+        size_t n = strlen(names->name[i]);
+
+        memcpy(text + len, names->name[i], n);
+        text[len + n] = '\n';
+        len += n + 1;
+    }
+    return (struct board_blob){"", (const uint8_t *)text, len};
+}
+
 /* ----- forms */
 
 enum ms_err
 clerk_blob(json_t *json, const char *field, struct board_blob *out)
 {
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = form_dump(json);
 
-    json_decref(json);
     if (text == NULL)
         return MS_NOMEM;
     *out = (struct board_blob){field, (const uint8_t *)text, strlen(text)};
@@ -133,6 +148,34 @@ clerk_blob_audit(const struct board_blob *blob, struct diary_audit *out)
 {
     json_t *json = json_of(blob);
     bool good = json != NULL && diary_audit_read(json, out) == MS_OK;
+
+    json_decref(json);
+    return good;
+}
+
+bool
+clerk_blob_change(const struct board_blob *blob, struct change *out)
+{
+    json_t *json = json_of(blob);
+    bool good = json != NULL && change_read(json, out) == MS_OK;
+
+    json_decref(json);
+    return good;
+}
+
+bool
+clerk_field_held(const char *host, const char *id, char out[BOARD_FIELD + 1])
+{
+    int n = snprintf(out, BOARD_FIELD + 1, "%s %s", host, id);
+
+    return n > 0 && n <= BOARD_FIELD;
+}
+
+bool
+clerk_blob_held(const struct board_blob *blob, struct held *out)
+{
+    json_t *json = json_of(blob);
+    bool good = json != NULL && held_read(json, out) == MS_OK;
 
     json_decref(json);
     return good;

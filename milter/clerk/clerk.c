@@ -17,9 +17,11 @@
 #include <syslog.h>
 
 #include "milter/clerk/acts.h"
+#include "milter/clerk/cases.h"
 #include "milter/clerk/inside.h"
 #include "milter/clerk/orders.h"
 #include "milter/clerk/queue.h"
+#include "milter/clerk/site.h"
 #include "milter/clerk/walk.h"
 #include "milter/wait.h"
 
@@ -28,7 +30,8 @@ enum {
     SHARED_WAIT = 4096, /* decisions that wait for the board */
     SHARED_SOME = 256,  /* of them in one beat */
     AUDITS_WAIT = 1000,
-    JUMP_S = 7200, /* of the wall clock: then it is not relied on */
+    ASK_MS = 60000, /* between two looks for what was not told */
+    JUMP_S = 7200,  /* of the wall clock: then it is not relied on */
     AFTER_FORGET_MS = 2 * CLERK_BEAT_MS /* until blobs are saved again */
 };
 
@@ -45,7 +48,9 @@ struct clerk {
     struct clerk_needs is;
     struct clerk_queue *queue;
     struct clerk_acts *acts;
-    struct clerk_orders *orders;
+    struct clerk_orders *orders, *feedback;
+    struct clerk_cases *cases;
+    struct clerk_site *site;
     struct clerk_walk *walk; /* NULL: not started */
     _Atomic bool keeps;      /* decisions at all */
 
@@ -60,7 +65,8 @@ struct clerk {
 
     /* Of the thread, or of clerk_beat(). */
     struct clerk_share share;
-    int64_t share_ms, save_ms, trim_ms; /* when it is done next */
+    int64_t share_ms, save_ms, trim_ms, ask_ms; /* when it is done next */
+    bool heard;      /* something from the fleet since others were asked */
     int64_t ahead_s; /* the wall clock, of the other, at the last trim */
     uint64_t forgets;
 
@@ -92,6 +98,12 @@ clerk_now(const struct clerk *clerk)
     return clerk->is.now(clerk->is.arg);
 }
 
+const char *
+clerk_host(const struct clerk *clerk)
+{
+    return clerk->is.host;
+}
+
 /* ----- what is told of the diary: when it begins to fail, and when it ends */
 
 static void
@@ -112,6 +124,19 @@ conclude_locked(struct clerk *clerk, enum ms_err err)
     journal_say(clerk->is.journal, LOG_ERR,
                 "diary: cannot write: %s; the newest %d decisions wait",
                 why.text[0] != '\0' ? why.text : "no memory", CLERK_QUEUE);
+}
+
+enum ms_err
+clerk_write(struct clerk *clerk,
+            enum ms_err (*work)(struct diary *diary, void *arg), void *arg)
+{
+    enum ms_err err;
+
+    (void)pthread_mutex_lock(&clerk->writing);
+    err = work(clerk->is.diary, arg);
+    conclude_locked(clerk, err);
+    (void)pthread_mutex_unlock(&clerk->writing);
+    return err;
 }
 
 /* ----- writing */
@@ -233,21 +258,23 @@ clerk_queued(struct clerk *clerk)
 uint64_t
 clerk_lost(struct clerk *clerk)
 {
-    return clerk_queue_lost(clerk->queue);
+    return clerk_queue_lost(clerk->queue) + clerk_cases_lost(clerk->cases);
 }
 
 /* ----- the audit trail */
 
 static enum ms_err
+add_audit(struct diary *diary, void *arg)
+{
+    return diary_add_audit(diary, arg);
+}
+
+static enum ms_err
 write_audit(struct clerk *clerk, const struct diary_audit *entry)
 {
-    enum ms_err err;
+    struct diary_audit copy = *entry;
 
-    (void)pthread_mutex_lock(&clerk->writing);
-    err = diary_add_audit(clerk->is.diary, entry);
-    conclude_locked(clerk, err);
-    (void)pthread_mutex_unlock(&clerk->writing);
-    return err;
+    return clerk_write(clerk, add_audit, &copy);
 }
 
 /* In front; NULL: there is none. */
@@ -341,6 +368,54 @@ send_audits(struct clerk *clerk)
     }
 }
 
+/* ----- standings */
+
+void
+clerk_share_change(struct clerk *clerk, struct change *change)
+{
+    clerk_cases_change(clerk->cases, change);
+}
+
+void
+clerk_share_held(struct clerk *clerk, const struct held *held)
+{
+    clerk_cases_held(clerk->cases, held);
+}
+
+enum ms_err
+clerk_drop_held(struct clerk *clerk, const struct clerk_gone *gone, size_t n,
+                unsigned *dropped)
+{
+    return clerk_cases_drop(clerk->cases, gone, n, dropped);
+}
+
+void
+clerk_share_freeze(struct clerk *clerk, int64_t until_s)
+{
+    clerk_site_set(clerk->site, until_s);
+    if (clerk->is.shared != NULL)
+        clerk_news(clerk); /* the others are to hear at once */
+}
+
+void
+clerk_freeze(struct clerk *clerk, struct clerk_freeze *out)
+{
+    clerk_site_freeze(clerk->site, out);
+}
+
+struct wall
+clerk_birth(struct clerk *clerk)
+{
+    return clerk_site_birth(clerk->site);
+}
+
+enum ms_err
+clerk_order_feedback(struct clerk *clerk, const struct diary_report *report,
+                     uint32_t unknown, uint32_t complaints)
+{
+    return clerk_orders_report(clerk->feedback, report, unknown, complaints);
+}
+
 /* ----- the fleet */
 
 enum ms_err
@@ -389,16 +464,15 @@ share_decisions(struct clerk *clerk)
 }
 
 void
-clerk_weed(struct clerk *clerk,
-           bool (*bad)(void *arg, const struct decision *decision),
-           void (*change)(void *arg, struct diary_audit *entry), void *arg)
+clerk_weed(struct clerk *clerk, const struct clerk_weed *weed)
 {
+    clerk_cases_weed(clerk->cases, weed);
     (void)pthread_mutex_lock(&clerk->sharing);
     if (clerk->board != NULL)
-        clerk_queue_weed(clerk->board, bad, arg);
+        clerk_queue_weed(clerk->board, weed->decision, weed->arg);
     (void)pthread_mutex_lock(&clerk->lock);
     for (struct audit *audit = clerk->first; audit != NULL; audit = audit->next)
-        change(arg, &audit->entry);
+        weed->audit(weed->arg, &audit->entry);
     (void)pthread_mutex_unlock(&clerk->lock);
     (void)pthread_mutex_unlock(&clerk->sharing);
 }
@@ -449,6 +523,20 @@ publish_top(struct clerk *clerk)
         err = publish_kind(clerk, (enum subject_kind)kind);
 }
 
+/* What may be much is asked for only when something was told, and now and
+ * then. */
+static void
+follow_others(struct clerk *clerk, bool news, int64_t now_ms)
+{
+    clerk->heard = clerk->heard || news || now_ms >= clerk->ask_ms;
+    if (!clerk->heard || now_ms < clerk->share_ms)
+        return;
+    clerk->heard = false;
+    clerk->ask_ms = now_ms + ASK_MS;
+    (void)clerk_orders_follow(clerk->feedback);
+    clerk_cases_follow(clerk->cases);
+}
+
 static void
 exchange(struct clerk *clerk, int64_t now_ms)
 {
@@ -459,7 +547,9 @@ exchange(struct clerk *clerk, int64_t now_ms)
     if (news || due) {
         (void)clerk_acts_pull(clerk->acts); /* else with the next exchange */
         (void)clerk_orders_follow(clerk->orders);
+        clerk_site_exchange(clerk->site);
     }
+    follow_others(clerk, news, now_ms);
     share_decisions(clerk); /* none of those that are forgotten now */
     if (due) {
         publish_top(clerk);
@@ -604,6 +694,8 @@ clerk_beat(struct clerk *clerk)
     clerk_acts_tick(clerk->acts);
     exchange(clerk, now.mono.ms);
     send_audits(clerk);
+    clerk_cases_send(clerk->cases);
+    clerk_site_keep(clerk->site);
     save_in_time(clerk, now.mono.ms);
     trim_in_time(clerk, now);
 }
@@ -738,7 +830,15 @@ clerk_create(const struct clerk_needs *needs, struct clerk **out)
     if (err == MS_OK)
         err = clerk_acts_create(&clerk->is, &clerk->acts);
     if (err == MS_OK)
-        err = clerk_orders_create(&clerk->is, &clerk->orders);
+        err = clerk_orders_create(&clerk->is, CLERK_ORDERS_FORGET,
+                                  &clerk->orders);
+    if (err == MS_OK)
+        err = clerk_orders_create(&clerk->is, CLERK_ORDERS_FEEDBACK,
+                                  &clerk->feedback);
+    if (err == MS_OK)
+        err = clerk_cases_create(clerk, &clerk->cases);
+    if (err == MS_OK)
+        err = clerk_site_create(clerk, clerk->is.diary, &clerk->site);
     if (err == MS_OK) {
         load(clerk);
         *out = clerk;
@@ -759,6 +859,9 @@ clerk_destroy(struct clerk *clerk)
     end_thread(clerk);
     while ((audit = take_audit(clerk)) != NULL)
         free(audit);
+    clerk_site_destroy(clerk->site);
+    clerk_cases_destroy(clerk->cases);
+    clerk_orders_destroy(clerk->feedback);
     clerk_orders_destroy(clerk->orders);
     clerk_acts_destroy(clerk->acts);
     clerk_queue_destroy(clerk->queue);

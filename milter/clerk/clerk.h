@@ -14,8 +14,10 @@
 #include "milter/counts/history.h"
 #include "milter/counts/picture.h"
 #include "milter/counts/top.h"
+#include "milter/diary/change.h"
 #include "milter/diary/decision.h"
 #include "milter/diary/diary.h"
+#include "milter/diary/held.h"
 #include "milter/journal.h"
 #include "policy/acts.h"
 #include "policy/store/store.h"
@@ -29,7 +31,9 @@ enum {
     CLERK_SHARE_MS = 5000,  /* between two exchanges with the fleet */
     CLERK_SAVE_MS = 300000, /* of history and pictures */
     CLERK_TRIM_MS = 3600000,
-    CLERK_TOP = 50 /* busiest of each kind that a host publishes */
+    CLERK_TOP = 50,       /* busiest of each kind that a host publishes */
+    CLERK_CHANGES = 1000, /* of all subjects on the board */
+    CLERK_FEEDBACK = 1000 /* that wait there for who knows the message */
 };
 
 struct clerk;
@@ -58,6 +62,11 @@ struct clerk_needs {
      * name it by PSEUDONYM.  NULL: nobody is forgotten so. */
     enum ms_err (*forget)(void *arg, const struct subject *subject,
                           const char *pseudonym);
+    /* Another host was told about a message that it does not know: take
+     * REPORT if this one does, for UNKNOWN recipients and COMPLAINTS.  MS_OK
+     * also if not; an error: asked again later.  NULL: nobody takes any. */
+    enum ms_err (*feedback)(void *arg, const struct diary_report *report,
+                            uint32_t unknown, uint32_t complaints);
     struct store_time (*now)(void *arg);
     void *arg;
 };
@@ -101,6 +110,42 @@ enum ms_err clerk_unset(struct clerk *clerk, const char *id, bool *found,
  * Where it cannot be written it waits. */
 void clerk_audit(struct clerk *clerk, const struct diary_audit *entry);
 
+/* Write CHANGE into the diary here, if its seq is 0 (it is filled in), and put
+ * it on the fleet's board later; the same of a message that is held.  Where it
+ * cannot be written it waits.  Never waits for the fleet. */
+void clerk_share_change(struct clerk *clerk, struct change *change);
+void clerk_share_held(struct clerk *clerk, const struct held *held);
+
+/* They are not held any more: drops them here and from the board, and has their
+ * own hosts drop them.  *DROPPED: how many were known.  Errors of diary and
+ * board: some may be left. */
+struct clerk_gone {
+    const char *host, *id;
+};
+enum ms_err clerk_drop_held(struct clerk *clerk, const struct clerk_gone *gone,
+                            size_t n, unsigned *dropped);
+
+/* An upstream filter is not to be believed until UNTIL_S: a new freeze, or one
+ * that is in force goes on.  Holds here at once, on all hosts within seconds,
+ * and over a restart.  Never waits. */
+struct clerk_freeze {
+    uint64_t id;     /* names it, the same on all hosts; 0: there was none */
+    int64_t until_s; /* the newest one's end, that may have passed */
+};
+void clerk_share_freeze(struct clerk *clerk, int64_t until_s);
+void clerk_freeze(struct clerk *clerk, struct clerk_freeze *out);
+
+/* Since when this site counts: the oldest that any of its hosts knows; what is
+ * known now.  Never waits. */
+struct wall clerk_birth(struct clerk *clerk);
+
+/* Have the other hosts look for the message of REPORT, each once within a day.
+ * Without a fleet nothing is done.  MS_NOMEM also: too many wait; errors of
+ * store_board_put(). */
+enum ms_err clerk_order_feedback(struct clerk *clerk,
+                                 const struct diary_report *report,
+                                 uint32_t unknown, uint32_t complaints);
+
 /*
  * What is on the fleet's board: decisions of all hosts, the newest first, NAME
  * being "ref 02K3F9QX", "id 4XyZ0q3zz" (the MTA's), or a subject's text as it
@@ -122,10 +167,22 @@ enum ms_err clerk_fleet_top(struct clerk *clerk, enum subject_kind kind,
                                          const struct top_row *row),
                             void *arg);
 
+/* The same of changes of SUBJECT's standing (as printed; NULL: the newest of
+ * all), the newest first; of the one called ID; of messages held for SUBJECT
+ * (NULL: all, the oldest first). */
+enum ms_err clerk_fleet_changes(struct clerk *clerk, const char *subject,
+                                bool (*each)(void *arg, const struct change *),
+                                void *arg);
+enum ms_err clerk_fleet_change(struct clerk *clerk, const char *id, bool *found,
+                               struct change *out);
+enum ms_err clerk_fleet_held(struct clerk *clerk, const char *subject,
+                             bool (*each)(void *arg, const struct held *),
+                             void *arg);
+
 /* Remove what the board has about SUBJECT: decisions, also of others that
- * mention its address, acts, rows of tops; its audit entries name it by
- * PSEUDONYM from now on.  clerk_forget_waiting() is part of it, without a fleet
- * too. */
+ * mention its address, changes, messages held, feedback, acts, rows of tops;
+ * its audit entries name it by PSEUDONYM from now on.  clerk_forget_waiting()
+ * is part of it, without a fleet too. */
 enum ms_err clerk_fleet_forget(struct clerk *clerk,
                                const struct subject *subject,
                                const char *pseudonym);

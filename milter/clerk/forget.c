@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * milter/clerk/forget.c - take a subject off the fleet's board: decisions about
- * it or that mention it, acts, rows of tops; the audit trail calls it by a
- * pseudonym.
+ * it or that mention it, changes, messages held, feedback, acts, rows of tops;
+ * the audit trail, and notes about others, call it by a pseudonym.
  */
 #include <config.h>
 
@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "milter/clerk/board.h"
+#include "milter/clerk/orders.h"
 #include "milter/line.h"
 #include "policy/prefix.h"
 
@@ -35,7 +36,7 @@ struct forgetting {
     /* names that decisions are under, and other addresses of theirs */
     char (*name_of)[BOARD_NAME + 1];
     size_t n, room;
-    struct board_blob instead; /* what is new in the audit trail */
+    struct board_blob instead; /* what is new in a list */
     enum ms_err err;
 };
 
@@ -94,6 +95,17 @@ is_part(const struct forgetting *f, const char *subject)
     return false;
 }
 
+/* Is SUBJECT's text the subject's, its name's, or a pair's with it? */
+static bool
+is_about(const struct forgetting *f, const char *subject)
+{
+    const char *colon = strchr(subject, ':');
+
+    return strcmp(subject, f->text) == 0 || strcmp(subject, f->shown) == 0 ||
+           is_part(f, subject) ||
+           (f->person && colon != NULL && same(f->name, colon + 1));
+}
+
 /* Is it about the subject, or does it mention it? */
 static bool
 mentions(const struct forgetting *f, const struct decision *d)
@@ -123,6 +135,55 @@ weed_decision(void *arg, const struct board_blob *blob,
     return clerk_blob_decision(blob, &decision) && mentions(f, &decision)
                ? BOARD_REMOVE
                : BOARD_KEEP;
+}
+
+/* CHANGE is about it, and has to go.  What is said of others is not to name
+ * it. */
+static bool
+weed_change(void *arg, struct change *change)
+{
+    const struct forgetting *f = arg;
+    char subject[SUBJECT_TEXT];
+
+    if (is_about(f, subject_print(&change->subject, subject)))
+        return true;
+    if (diary_named(change->note, f->name) != NULL)
+        (void)snprintf(change->note, sizeof(change->note), "%s", f->named);
+    return false;
+}
+
+static enum board_edit
+edit_change(void *arg, const struct board_blob *blob,
+            struct board_blob *instead)
+{
+    struct forgetting *f = arg;
+    struct change change;
+    bool told;
+
+    clerk_blob_end(&f->instead);
+    if (!clerk_blob_change(blob, &change))
+        return BOARD_KEEP;
+    told = diary_named(change.note, f->name) != NULL;
+    if (weed_change(f, &change))
+        return BOARD_REMOVE;
+    if (!told)
+        return BOARD_KEEP;
+    f->err = clerk_blob(change_json(&change), "", &f->instead);
+    *instead = f->instead;
+    return f->err == MS_OK ? BOARD_REPLACE : BOARD_KEEP;
+}
+
+/* The same of a message held; its sender is left out. */
+static bool
+weed_held(void *arg, struct held *held)
+{
+    const struct forgetting *f = arg;
+
+    if (f->person && held->has_from && same(f->path, held->from)) {
+        held->has_from = false;
+        held->from[0] = '\0';
+    }
+    return is_about(f, held->subject);
 }
 
 /* Note NAME of LEN bytes, once. */
@@ -204,9 +265,40 @@ weed_pointer(void *arg, const struct board_blob *blob,
     return BOARD_KEEP;
 }
 
+/* A change that only names it is not found by its names. */
+static bool
+take_change(void *arg, const struct board_blob *blob)
+{
+    struct forgetting *f = arg;
+    char subject[SUBJECT_TEXT], shown[DECISION_SUBJECT], name[BOARD_NAME + 1];
+    struct change change;
+
+    if (!clerk_blob_change(blob, &change) ||
+        diary_named(change.note, f->name) == NULL)
+        return true;
+    decision_subject(subject_print(&change.subject, subject), shown);
+    (void)snprintf(name, sizeof(name), "changes %s", shown);
+    note_name(f, name, strlen(name));
+    return f->err == MS_OK;
+}
+
+/* What becomes of the list called NAME. */
+static enum ms_err
+edit_list(struct forgetting *f, const char *name)
+{
+    enum board_edit (*edit)(void *, const struct board_blob *,
+                            struct board_blob *) = weed_decision;
+
+    if (strncmp(name, "about ", strlen("about ")) == 0)
+        edit = weed_pointer;
+    if (strncmp(name, "changes", strlen("changes")) == 0)
+        edit = edit_change;
+    return store_board_edit(f->shared, name, edit, f);
+}
+
 /* Where the subject is mentioned, and then where that is told. */
 static void
-forget_decisions(struct forgetting *f)
+forget_lists(struct forgetting *f)
 {
     char name[BOARD_NAME + 1], client[PREFIX_TEXT];
 
@@ -217,6 +309,10 @@ forget_decisions(struct forgetting *f)
     clerk_names_about(&f->abouts, f->path);
     (void)snprintf(name, sizeof(name), "decisions %s", f->shown);
     note_name(f, name, strlen(name));
+    (void)snprintf(name, sizeof(name), "changes %s", f->shown);
+    note_name(f, name, strlen(name));
+    note_name(f, "changes", strlen("changes"));
+    f->err = store_board_list(f->shared, "changes", take_change, f);
     for (size_t i = 0; i < f->abouts.n && f->err == MS_OK; i++) {
         enum ms_err err =
             store_board_list(f->shared, f->abouts.name[i], take_pointer, f);
@@ -224,13 +320,42 @@ forget_decisions(struct forgetting *f)
         f->err = f->err == MS_OK ? err : f->err;
     }
     for (size_t i = 0; i < f->n && f->err == MS_OK; i++) {
-        bool about = strncmp(f->name_of[i], "about ", strlen("about ")) == 0;
+        enum ms_err err = edit_list(f, f->name_of[i]);
 
-        f->err = store_board_edit(f->shared, f->name_of[i],
-                                  about ? weed_pointer : weed_decision, f);
+        f->err = f->err == MS_OK ? err : f->err;
     }
     for (size_t i = 0; i < f->abouts.n && f->err == MS_OK; i++)
         f->err = store_board_drop(f->shared, f->abouts.name[i]);
+}
+
+static bool
+forget_held(void *arg, const struct board_blob *blob)
+{
+    struct forgetting *f = arg;
+    struct held held;
+    bool had_from;
+
+    if (!clerk_blob_held(blob, &held))
+        return true;
+    had_from = held.has_from;
+    if (weed_held(f, &held))
+        f->err = clerk_share_gone(f->shared, &held);
+    else if (had_from && !held.has_from)
+        f->err = clerk_share_held_now(f->shared, &held);
+    return f->err == MS_OK;
+}
+
+static bool
+forget_feedback(void *arg, const struct board_blob *blob)
+{
+    struct forgetting *f = arg;
+    struct diary_report report;
+    uint32_t unknown, complaints;
+
+    if (clerk_orders_read_report(blob, &report, &unknown, &complaints) &&
+        diary_named(report.detail, f->name) != NULL)
+        f->err = store_board_remove(f->shared, "feedback", blob->field);
+    return f->err == MS_OK;
 }
 
 static bool
@@ -287,6 +412,15 @@ change_audit(void *arg, struct diary_audit *entry)
     (void)rename_entry(arg, entry);
 }
 
+static void
+weed_waiting(struct clerk *clerk, struct forgetting *f)
+{
+    const struct clerk_weed weed = {is_bad, weed_change, weed_held,
+                                    change_audit, f};
+
+    clerk_weed(clerk, &weed);
+}
+
 void
 clerk_forget_waiting(struct clerk *clerk, const struct subject *subject,
                      const char *pseudonym)
@@ -294,7 +428,29 @@ clerk_forget_waiting(struct clerk *clerk, const struct subject *subject,
     struct forgetting f;
 
     begin_forgetting(clerk_shared(clerk), subject, pseudonym, &f);
-    clerk_weed(clerk, is_bad, change_audit, &f);
+    weed_waiting(clerk, &f);
+}
+
+/* Fields of the board, by name. */
+static void
+forget_fields(struct forgetting *f)
+{
+    static const struct {
+        const char *name;
+        bool (*each)(void *arg, const struct board_blob *blob);
+    } rows[] = {
+        {"acts", forget_act},
+        {"helds", forget_held},
+        {"feedback", forget_feedback},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        enum ms_err err = MS_OK;
+
+        if (f->err == MS_OK)
+            err = store_board_fields(f->shared, rows[i].name, rows[i].each, f);
+        f->err = f->err == MS_OK ? err : f->err;
+    }
 }
 
 enum ms_err
@@ -306,15 +462,12 @@ clerk_fleet_forget(struct clerk *clerk, const struct subject *subject,
     enum ms_err err;
 
     begin_forgetting(shared, subject, pseudonym, &f);
-    clerk_weed(clerk, is_bad, change_audit, &f);
+    weed_waiting(clerk, &f);
     if (shared == NULL)
         return MS_OK;
-    forget_decisions(&f);
+    forget_lists(&f);
+    forget_fields(&f);
     err = f.err;
-    if (err == MS_OK)
-        err = store_board_fields(shared, "acts", forget_act, &f);
-    if (err == MS_OK)
-        err = f.err;
     if (err == MS_OK)
         err = store_board_edit(shared, "audit", rename_audit, &f);
     if (err == MS_OK)

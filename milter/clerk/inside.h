@@ -24,26 +24,56 @@ enum {
     CLERK_ABOUT = 1000,      /* of one address, to be forgotten */
     CLERK_AUDITS = 1000,     /* of the fleet, on the board */
     CLERK_AUDIT_KEEP_S = 366 * 86400,
-    CLERK_ACT_STAYS_S = 86400, /* on the board after its end */
-    CLERK_TOP_KEEP_S = 60      /* what a host has published is true */
+    CLERK_ACT_STAYS_S = 86400,        /* on the board after its end */
+    CLERK_TOP_KEEP_S = 60,            /* what a host has published is true */
+    CLERK_CHANGE_KEEP_S = 30 * 86400, /* of a subject on the board */
+    CLERK_CHANGES_DAY =
+        1000, /* of one host; more are only among those of all */
+    CLERK_HELD_KEEP_S = 90 * 86400
 };
 
 /* ----- clerk.c's */
 
-/* needs.shared; needs.keep_s(); needs.now(). */
+/* Have WORK(ARG) write into the diary, and tell of trouble. */
+enum ms_err clerk_write(struct clerk *clerk,
+                        enum ms_err (*work)(struct diary *diary, void *arg),
+                        void *arg);
+
+/* needs.shared; needs.keep_s(); needs.now(); needs.host. */
 struct store *clerk_shared(const struct clerk *clerk);
 uint64_t clerk_keep_s(const struct clerk *clerk);
 struct store_time clerk_now(const struct clerk *clerk);
+const char *clerk_host(const struct clerk *clerk);
 
-/* What waits for the board, is written, and is BAD goes; audit entries that
- * wait are handed to CHANGE, which must not lock; what is on its way has
+/* What waits, is written if it could be, and is bad goes; what is not, and
+ * audit entries, may be changed.  They must not lock.  What is on its way has
  * arrived. */
-void clerk_weed(struct clerk *clerk,
-                bool (*bad)(void *arg, const struct decision *decision),
-                void (*change)(void *arg, struct diary_audit *entry),
-                void *arg);
+struct clerk_weed {
+    bool (*decision)(void *arg, const struct decision *decision);
+    bool (*change)(void *arg, struct change *change);
+    bool (*held)(void *arg, struct held *held);
+    void (*audit)(void *arg, struct diary_audit *entry);
+    void *arg;
+};
+void clerk_weed(struct clerk *clerk, const struct clerk_weed *weed);
 
 /* ----- clerk_share.c's, and clerk_top.c's */
+
+/* ----- share_cases.c's */
+
+/* How many changes were put under their subjects today: begins as all zero. */
+struct clerk_share_day {
+    int64_t day;
+    unsigned n;
+};
+enum ms_err clerk_share_change_now(struct store *shared,
+                                   struct clerk_share_day *today,
+                                   const struct change *change);
+
+/* The same of a message held; MS_NOMEM also: the board has too many. */
+enum ms_err clerk_share_held_now(struct store *shared, const struct held *held);
+/* Take HELD off the board. */
+enum ms_err clerk_share_gone(struct store *shared, const struct held *held);
 
 /* How much one host may put on the board, so that a flood does not fill the
  * servers' memory: begins as all zero; one thread at a time. */

@@ -13,10 +13,7 @@
 
 #include "milter/clerk/board.h"
 
-enum {
-    DAY_S = 86400,
-    POINTER = (CLERK_NAMES + CLERK_MENTIONS) * (BOARD_NAME + 1)
-};
+enum { DAY_S = 86400 };
 
 _Static_assert((int)CLERK_SHARE_MOST <= (int)DAY_S, "one a second at most");
 _Static_assert(CLERK_NAMES + CLERK_MENTIONS <= BOARD_ADDS, "they go together");
@@ -49,22 +46,6 @@ take_room(struct clerk_share *share, const struct decision *decision)
     return true;
 }
 
-/* NAMES, each in a line, as a blob in TEXT. */
-static struct board_blob
-pointer_to(const struct clerk_names *names, char text[POINTER])
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < names->n; i++) {
-        size_t n = strlen(names->name[i]);
-
-        memcpy(text + len, names->name[i], n);
-        text[len + n] = '\n';
-        len += n + 1;
-    }
-    return (struct board_blob){"", (const uint8_t *)text, len};
-}
-
 enum ms_err
 clerk_share_decision(struct store *shared, struct clerk_share *share,
                      const struct decision *decision, uint64_t keep_s)
@@ -74,7 +55,7 @@ clerk_share_decision(struct store *shared, struct clerk_share *share,
     struct board_add adds[CLERK_NAMES + CLERK_MENTIONS];
     struct board_blob blob, pointer;
     struct clerk_names names;
-    char text[POINTER];
+    char text[CLERK_POINTER];
     enum ms_err err;
     size_t n;
 
@@ -89,7 +70,7 @@ clerk_share_decision(struct store *shared, struct clerk_share *share,
     clerk_names_decision(&names, decision);
     n = names.n;
     clerk_names_mentions(&names, decision);
-    pointer = pointer_to(&names, text);
+    pointer = clerk_names_pointer(&names, text);
     for (size_t i = 0; i < names.n; i++)
         adds[i] = (struct board_add){names.name[i], i < n ? blob : pointer,
                                      i < n ? CLERK_BOARD : CLERK_ABOUT, keep};

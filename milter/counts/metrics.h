@@ -13,7 +13,9 @@
 
 #include "milter/counts/history.h"
 #include "milter/daemon.h"
+#include "milter/detect/detect.h"
 #include "milter/journal.h"
+#include "milter/notice/notice.h"
 #include "policy/config.h"
 #include "policy/store/store.h"
 #include "policy/verdict.h"
@@ -70,6 +72,10 @@ struct metrics_now {
     uint64_t log_dropped, diary_lost, diary_queued, acts;
     unsigned sessions_limit;
     bool ready;
+    const struct detect_counts *detect; /* NULL: nobody is judged */
+    const struct notice_counts *notice; /* NULL: nobody is told */
+    uint64_t held;         /* messages, as diary_count_held() tells */
+    int64_t held_oldest_s; /* 0: none */
 };
 
 /* Write all to OUT; figures of this process are read from /proc. */

@@ -389,6 +389,100 @@ put_store(struct page *page)
               "Commands that wait for a reply.", node_in_flight);
 }
 
+/* ----- zombies */
+
+static void
+put_standings(struct page *page)
+{
+    const struct detect_counts *detect = page->now->detect;
+
+    prom_family(&page->prom, "mortsafe_subjects_standing", "gauge",
+                "Subjects that do not stand normal, as last looked at.");
+    for (unsigned i = STANDING_NORMAL + 1; i <= STANDING_PROBATION; i++)
+        put_one(page, "standing", standing_name((enum standing)i),
+                detect->standing[i]);
+    prom_family(&page->prom, "mortsafe_standing_changes_total", "counter",
+                "Changes of a subject's standing, by the new one.");
+    for (unsigned i = STANDING_NORMAL; i <= STANDING_PROBATION; i++)
+        put_one(page, "to", standing_name((enum standing)i),
+                detect->changes[i]);
+}
+
+static void
+put_detector(struct page *page)
+{
+    const struct detect_counts *detect = page->now->detect;
+    struct prom *prom = &page->prom;
+
+    put_standings(page);
+    prom_gauge(prom, "mortsafe_detector_queue",
+               "Subjects whose messages wait to be judged.", detect->queued);
+    prom_counter(prom, "mortsafe_detector_events_total",
+                 "Messages taken as evidence.", detect->events);
+    prom_counter(prom, "mortsafe_detector_merged_total",
+                 "Of them, those judged together for want of room.",
+                 detect->merged);
+    prom_counter(prom, "mortsafe_detector_retries_total",
+                 "Judgements made again because another host was faster.",
+                 detect->retries);
+    prom_counter(prom, "mortsafe_detector_damaged_total",
+                 "States of subjects that could not be read.", detect->damaged);
+    prom_counter(prom, "mortsafe_detector_braked_total",
+                 "Subjects that only became watched because too many would "
+                 "have been stopped.",
+                 detect->braked);
+    prom_gauge(prom, "mortsafe_detector_braking",
+               "Was that so within the last hour (1)?", detect->braking);
+    prom_gauge(prom, "mortsafe_detector_frozen",
+               "Are verdicts of filters disbelieved now (1)?", detect->frozen);
+}
+
+static void
+put_held(struct page *page)
+{
+    const struct metrics_now *now = page->now;
+    int64_t age_s =
+        now->held_oldest_s > 0 ? now->now.wall.s - now->held_oldest_s : 0;
+
+    prom_gauge(&page->prom, "mortsafe_held_messages",
+               "Messages that the MTA of this host holds for us.", now->held);
+    prom_gauge(&page->prom, "mortsafe_held_oldest_seconds",
+               "For how long the oldest of them is held.",
+               age_s > 0 ? (uint64_t)age_s : 0);
+}
+
+static void
+put_notices(struct page *page)
+{
+    const struct notice_counts *notice = page->now->notice;
+    struct prom *prom = &page->prom;
+
+    prom_family(prom, "mortsafe_notices_total", "counter",
+                "Letters, by what came of them; failed counts tries.");
+    put_one(page, "result", "sent", notice->sent);
+    put_one(page, "result", "failed", notice->failed);
+    put_one(page, "result", "limited", notice->limited);
+    put_one(page, "result", "undeliverable", notice->undeliverable);
+    prom_gauge(prom, "mortsafe_notices_waiting", "Letters that wait.",
+               notice->waiting);
+    prom_family(prom, "mortsafe_webhooks_total", "counter",
+                "Calls of the webhook; failed counts tries.");
+    put_one(page, "result", "sent", notice->hooks);
+    put_one(page, "result", "failed", notice->hooks_failed);
+    prom_gauge(prom, "mortsafe_webhooks_waiting", "Calls that wait.",
+               notice->hooks_waiting);
+}
+
+static void
+put_zombies(struct page *page)
+{
+    if (page->now->detect != NULL)
+        put_detector(page);
+    put_held(page);
+    if (page->now->notice != NULL)
+        put_notices(page);
+}
+
 /* ----- what goes on beside mail */
 
 static void
@@ -496,6 +590,7 @@ metrics_print(struct metrics *metrics, const struct metrics_now *now, FILE *out)
     put_callbacks(&page);
     put_decisions(&page);
     put_store(&page);
+    put_zombies(&page);
     put_beside(&page);
     put_process(&page);
 }

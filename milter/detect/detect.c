@@ -1,136 +1,483 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * milter/detect/detect.c - the thread, and what callbacks hand to it.  What
+ * operators say is done in their own threads (milter/detect/word.c).
+ */
 #include <config.h>
 
 #include "milter/detect/detect.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
+#include <time.h>
 
-struct detect {
-    struct detect_needs needs;
-};
-enum ms_err
-detect_create(const struct detect_needs *n, struct detect **o)
+#include "milter/detect/inside.h"
+#include "milter/wait.h"
+#include "policy/zombie.h"
+
+enum { REST_MS = 2 }; /* between two looks at who is to be judged at once */
+
+/* ----- making it */
+
+static void
+freeze(void *arg, int64_t until_s)
 {
-    *o = calloc(1, sizeof(**o));
-    if (*o == NULL)
+    const struct detect *detect = arg;
+
+    detect->is.freeze(detect->is.arg, until_s);
+}
+
+static uint64_t
+frozen(void *arg, struct wall now)
+{
+    const struct detect *detect = arg;
+
+    return detect->is.frozen(detect->is.arg, now);
+}
+
+static enum ms_err
+make_parts(struct detect *detect)
+{
+    bool fleet = detect->is.freeze != NULL && detect->is.frozen != NULL;
+    const struct brake_needs needs = {
+        .store = detect->is.store,
+        .journal = daemon_journal(detect->is.daemon),
+        .freeze = fleet ? freeze : NULL,
+        .frozen = fleet ? frozen : NULL,
+        .arg = detect,
+    };
+    enum ms_err err = detect_queue_create(DETECT_SUBJECTS, &detect->queue);
+
+    if (err == MS_OK)
+        err = brake_create(&needs, &detect->brake);
+    if (err == MS_OK)
+        err = trail_create(&detect->trail);
+    return err;
+}
+
+enum ms_err
+detect_create(const struct detect_needs *needs, struct detect **out)
+{
+    struct detect *detect = calloc(1, sizeof(*detect));
+    enum ms_err err;
+
+    if (detect == NULL)
         return MS_NOMEM;
-    (*o)->needs = *n;
+    detect->is = *needs;
+    (void)pthread_mutex_init(&detect->lock, NULL);
+    wait_init(&detect->wake);
+    wait_init(&detect->settled);
+    detect->last_held = &detect->held;
+    err = make_parts(detect);
+    if (err != MS_OK) {
+        detect_destroy(detect);
+        return err;
+    }
+    *out = detect;
     return MS_OK;
 }
-enum ms_err
-detect_start(struct detect *d)
+
+static void
+free_held(struct held_node *list)
 {
-    (void)d;
-    return MS_OK;
+    while (list != NULL) {
+        struct held_node *next = list->next;
+
+        free(list);
+        list = next;
+    }
 }
+
 void
-detect_stop(struct detect *d)
+detect_destroy(struct detect *detect)
 {
-    (void)d;
+    if (detect == NULL)
+        return;
+    free_held(detect->held);
+    trail_destroy(detect->trail);
+    brake_destroy(detect->brake);
+    detect_queue_destroy(detect->queue);
+    (void)pthread_cond_destroy(&detect->settled);
+    (void)pthread_cond_destroy(&detect->wake);
+    (void)pthread_mutex_destroy(&detect->lock);
+    free(detect);
 }
+
+const struct hashes *
+detect_hashes(const struct detect *detect)
+{
+    return detect->is.hashes;
+}
+
+/* ----- from callbacks */
+
+static void
+wake(struct detect *detect)
+{
+    (void)pthread_mutex_lock(&detect->lock);
+    if (!detect->hot && !detect->resting)
+        (void)pthread_cond_signal(&detect->wake);
+    detect->hot = true;
+    (void)pthread_mutex_unlock(&detect->lock);
+}
+
+static struct detector_event
+event_of(const struct detect *detect, const struct scene *scene,
+         const struct detect_message *m)
+{
+    size_t n = m->n_recipients < DETECT_RECIPIENTS ? m->n_recipients
+                                                   : DETECT_RECIPIENTS;
+    struct detector_event event = {
+        .at = scene->now,
+        .recipients = m->recipients,
+        .n_recipients = n,
+        .more = m->more + (uint32_t)(m->n_recipients - n),
+        .messages = 1,
+        .spam = m->flag == FLAG_SPAM,
+        .clean = m->flag == FLAG_CLEAN,
+        .message_id = m->message_id,
+        .unknown = m->unknown,
+        .network = hashes_network(detect->is.hashes, scene->client),
+        .sender = m->from,
+    };
+
+    return event;
+}
+
+static void
+note_one(struct detect *detect, const struct config *config,
+         const struct scene *scene, const struct detect_message *message,
+         const struct zombie *rule)
+{
+    struct detector_event event = event_of(detect, scene, message);
+    const struct detect_about about = {
+        .rule = rule->id,
+        .class = zombie_class(config, rule, scene),
+        .observed = zombie_mode(rule, scene) != MODE_ENFORCE,
+    };
+    char text[SUBJECT_TEXT];
+    struct subject subject;
+
+    if (!zombie_subject(rule, scene, &subject))
+        return;
+    if (detect_queue_add(detect->queue, &subject, &about, &event, message->id))
+        wake(detect);
+    if (message->passed)
+        trail_add(detect->trail, message->id, subject_print(&subject, text),
+                  scene->now.s);
+}
+
 void
-detect_destroy(struct detect *d)
+detect_note(struct detect *detect, const struct config *config,
+            const struct scene *scene, const struct detect_message *message)
 {
-    free(d);
+    const struct zombie *rules[ZOMBIE_RULES];
+    size_t n = zombie_rules(config, scene, rules);
+
+    for (size_t i = 0; i < n; i++)
+        note_one(detect, config, scene, message, rules[i]);
 }
+
 void
-detect_beat(struct detect *d)
+detect_note_held(struct detect *detect, const struct held *held)
 {
-    (void)d;
+    struct held_node *node = malloc(sizeof(*node));
+
+    if (node == NULL) {
+        journal_say(daemon_journal(detect->is.daemon), LOG_ERR,
+                    "no memory to remember that %s is held", held->id);
+        return;
+    }
+    node->next = NULL;
+    node->held = *held;
+    (void)pthread_mutex_lock(&detect->lock);
+    *detect->last_held = node;
+    detect->last_held = &node->next;
+    (void)pthread_mutex_unlock(&detect->lock);
+    wake(detect);
 }
-void
-detect_note(struct detect *d, const struct config *c, const struct scene *s,
-            const struct detect_message *m)
-{
-    (void)d;
-    (void)c;
-    (void)s;
-    (void)m;
-}
-void
-detect_note_held(struct detect *d, const struct held *h)
-{
-    (void)d;
-    (void)h;
-}
-enum ms_err
-detect_release(struct detect *d, const struct subject *s,
-               enum detector_release h, enum evidence_cause c,
-               const struct detect_word *w, bool *ch, struct change *o)
-{
-    (void)d;
-    (void)s;
-    (void)h;
-    (void)c;
-    (void)w;
-    (void)o;
-    *ch = false;
-    return MS_UNAVAIL;
-}
-enum ms_err
-detect_quarantine(struct detect *d, const struct subject *s, struct wall u,
-                  const struct detect_word *w, struct change *o)
-{
-    (void)d;
-    (void)s;
-    (void)u;
-    (void)w;
-    (void)o;
-    return MS_UNAVAIL;
-}
-enum ms_err
-detect_lease(struct detect *d, const struct subject *s,
-             const struct detect_word *w, bool *ch, struct change *o)
-{
-    (void)d;
-    (void)s;
-    (void)w;
-    (void)o;
-    *ch = false;
-    return MS_UNAVAIL;
-}
-enum ms_err
-detect_feedback(struct detect *d, const struct subject *s, uint32_t u,
-                uint32_t c, const char *i)
-{
-    (void)d;
-    (void)s;
-    (void)u;
-    (void)c;
-    (void)i;
-    return MS_UNAVAIL;
-}
+
 bool
-detect_view(const struct config *c, const struct store_record *r, struct wall n,
-            struct detect_view *o)
+detect_frozen(struct detect *detect, struct wall now)
 {
-    (void)c;
-    (void)r;
-    (void)n;
-    (void)o;
+    return brake_freeze(detect->brake, now) != 0;
+}
+
+/* ----- what is written down */
+
+static void
+write_held(struct detect *detect)
+{
+    struct held_node *list;
+
+    (void)pthread_mutex_lock(&detect->lock);
+    list = detect->held;
+    detect->held = NULL;
+    detect->last_held = &detect->held;
+    (void)pthread_mutex_unlock(&detect->lock);
+    for (const struct held_node *node = list; node != NULL; node = node->next)
+        if (detect->is.held != NULL)
+            detect->is.held(detect->is.arg, &node->held);
+    free_held(list);
+}
+
+static void
+write_trail(struct detect *detect)
+{
+    uint64_t lost;
+
+    (void)trail_write(detect->trail, detect->is.diary); /* else it waits */
+    lost = trail_lost(detect->trail);
+    if (lost == detect->trail_told)
+        return;
+    journal_say(daemon_journal(detect->is.daemon), LOG_WARNING,
+                "diary: it is not known any more for whom %llu messages went "
+                "out: reports about them count for nobody",
+                (unsigned long long)(lost - detect->trail_told));
+    detect->trail_told = lost;
+}
+
+static void
+tell_others(struct detect *detect)
+{
+    struct detect_others others;
+
+    if (!detect_queue_take_others(detect->queue, &others))
+        return;
+    for (int i = 0; i < SUBJECT_KINDS; i++) {
+        if (others.messages[i] > 0)
+            journal_say(daemon_journal(detect->is.daemon), LOG_WARNING,
+                        "detector: more than %d subjects wait: %llu messages "
+                        "to %llu recipients are no evidence against any %s",
+                        DETECT_SUBJECTS, (unsigned long long)others.messages[i],
+                        (unsigned long long)others.recipients[i],
+                        subject_kind_name((enum subject_kind)i));
+    }
+}
+
+/* ----- the thread */
+
+/* False: the store is away. */
+static bool
+beat(struct detect *detect)
+{
+    struct store_time now;
+    bool works = judge_all(detect);
+
+    write_held(detect);
+    write_trail(detect);
+    tell_others(detect);
+    now = detect->is.now(detect->is.arg);
+    if (works)
+        pass_all(detect, now);
+    return works;
+}
+
+void
+detect_beat(struct detect *detect)
+{
+    (void)beat(detect);
+}
+
+/* However much is hot, the quiet ones have their turn. */
+static bool
+is_past(const struct timespec *until)
+{
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec != until->tv_sec ? now.tv_sec > until->tv_sec
+                                       : now.tv_nsec >= until->tv_nsec;
+}
+
+/* What the thread is to do next. */
+enum duty { DUTY_STOP, DUTY_HOT, DUTY_BEAT };
+
+/* Wait until there is something to do, until UNTIL at most; ASKED: how often
+ * detect_settle() had been called. */
+static enum duty
+wait_duty(struct detect *detect, const struct timespec *until, bool works,
+          uint64_t *asked)
+{
+    enum duty duty = DUTY_BEAT;
+    int rc = is_past(until) ? ETIMEDOUT : 0;
+
+    (void)pthread_mutex_lock(&detect->lock);
+    while (!detect->stop && !(detect->hot && works) &&
+           detect->asked == detect->answered && rc == 0)
+        rc = pthread_cond_timedwait(&detect->wake, &detect->lock, until);
+    *asked = detect->asked;
+    if (detect->stop)
+        duty = DUTY_STOP;
+    else if (rc == 0 && detect->asked == detect->answered)
+        duty = DUTY_HOT;
+    detect->hot = false;
+    (void)pthread_mutex_unlock(&detect->lock);
+    return duty;
+}
+
+/* A moment without being woken for each message: then for all at once. */
+static void
+rest(struct detect *detect)
+{
+    struct timespec until = wait_until(REST_MS);
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&detect->lock);
+    detect->resting = true;
+    while (!detect->stop && detect->asked == detect->answered && rc == 0)
+        rc = pthread_cond_timedwait(&detect->wake, &detect->lock, &until);
+    detect->resting = false;
+    (void)pthread_mutex_unlock(&detect->lock);
+}
+
+static void
+answer(struct detect *detect, uint64_t asked)
+{
+    (void)pthread_mutex_lock(&detect->lock);
+    detect->answered = asked;
+    (void)pthread_cond_broadcast(&detect->settled);
+    (void)pthread_mutex_unlock(&detect->lock);
+}
+
+static void *
+run(void *arg)
+{
+    struct detect *detect = arg;
+    struct timespec until = wait_until(DETECT_BEAT_MS);
+    bool works = true; /* the store: else nobody is in a hurry */
+    uint64_t asked;
+    enum duty duty;
+
+    while ((duty = wait_duty(detect, &until, works, &asked)) != DUTY_STOP) {
+        if (duty == DUTY_HOT) {
+            works = judge_hot(detect);
+            rest(detect);
+            continue;
+        }
+        until = wait_until(DETECT_BEAT_MS);
+        works = beat(detect);
+        answer(detect, asked);
+    }
+    return NULL;
+}
+
+enum ms_err
+detect_start(struct detect *detect)
+{
+    if (pthread_create(&detect->thread, NULL, run, detect) != 0)
+        return MS_UNAVAIL;
+    (void)pthread_mutex_lock(&detect->lock);
+    detect->started = true;
+    (void)pthread_mutex_unlock(&detect->lock);
+    return MS_OK;
+}
+
+static void
+end_thread(struct detect *detect)
+{
+    bool started;
+
+    (void)pthread_mutex_lock(&detect->lock);
+    started = detect->started;
+    detect->started = false;
+    detect->stop = true;
+    (void)pthread_cond_signal(&detect->wake);
+    (void)pthread_cond_broadcast(&detect->settled);
+    (void)pthread_mutex_unlock(&detect->lock);
+    if (started)
+        (void)pthread_join(detect->thread, NULL);
+}
+
+void
+detect_stop(struct detect *detect)
+{
+    struct detect_queue_counts counts;
+
+    if (detect == NULL)
+        return;
+    end_thread(detect);
+    detect_beat(detect);
+    detect_queue_count(detect->queue, &counts);
+    if (counts.waiting > 0)
+        journal_say(daemon_journal(detect->is.daemon), LOG_WARNING,
+                    "detector: the store does not answer: what %llu subjects "
+                    "have sent last is lost to it",
+                    (unsigned long long)counts.waiting);
+}
+
+void
+detect_settle(struct detect *detect)
+{
+    uint64_t mine;
+    bool runs;
+
+    (void)pthread_mutex_lock(&detect->lock);
+    runs = detect->started && !detect->stop;
+    mine = ++detect->asked;
+    (void)pthread_cond_signal(&detect->wake);
+    while (runs && detect->answered < mine && !detect->stop)
+        (void)pthread_cond_wait(&detect->settled, &detect->lock);
+    if (!runs)
+        detect->answered = mine;
+    (void)pthread_mutex_unlock(&detect->lock);
+    if (!runs)
+        detect_beat(detect);
+}
+
+/* ----- what must not be kept */
+
+static bool
+is_about(void *arg, const struct subject *what)
+{
+    const struct subject *subject = arg;
+    char of_one[SUBJECT_PART_MAX + 1], of_other[SUBJECT_PART_MAX + 1];
+    enum subject_kind kind, other;
+
+    if (subject_same(what, subject))
+        return true;
+    if (!subject_part(subject, 0, &kind, of_one) ||
+        subject->kind == SUBJECT_PAIR)
+        return false;
+    for (size_t i = 0; subject_part(what, i, &other, of_other); i++) {
+        if (other == kind && strcmp(of_one, of_other) == 0)
+            return true;
+    }
     return false;
 }
-enum ms_err
-detect_enforce(struct detect *d, enum detect_enforce h,
-               bool (*e)(void *, const struct store_record *,
-                         const struct detector *),
-               void *a)
-{
-    (void)d;
-    (void)h;
-    (void)e;
-    (void)a;
-    return MS_OK;
-}
+
 void
-detect_settle(struct detect *d)
+detect_forget(struct detect *detect, const struct subject *subject)
 {
-    (void)d;
+    detect_queue_weed(detect->queue, is_about, (void *)(uintptr_t)subject);
+    detect_settle(detect); /* what has gone out is in the diary then */
 }
+
+/* ----- counts */
+
 void
-detect_counts(struct detect *d, struct detect_counts *o)
+detect_counts(struct detect *detect, struct detect_counts *out)
 {
-    (void)d;
-    memset(o, 0, sizeof(*o));
+    struct wall now = detect->is.now(detect->is.arg).wall;
+    struct detect_queue_counts queue;
+
+    detect_queue_count(detect->queue, &queue);
+    memset(out, 0, sizeof(*out));
+    out->queued = queue.waiting;
+    out->events = queue.events;
+    out->merged = queue.merged;
+    out->updates = atomic_load(&detect->updates);
+    out->retries = atomic_load(&detect->retries);
+    out->failed = atomic_load(&detect->failed);
+    out->damaged = atomic_load(&detect->damaged);
+    out->newer = atomic_load(&detect->newer);
+    out->braked = atomic_load(&detect->braked);
+    for (int i = 0; i <= STANDING_PROBATION; i++) {
+        out->changes[i] = atomic_load(&detect->changes[i]);
+        out->standing[i] = atomic_load(&detect->standing[i]);
+    }
+    out->braking = brake_is_braking(detect->brake, now);
+    out->frozen = detect_frozen(detect, now);
 }

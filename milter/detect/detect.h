@@ -49,6 +49,11 @@ struct detect_needs {
     void (*changed)(void *arg, const struct change *change);
     /* A message is held. */
     void (*held)(void *arg, const struct held *held);
+    /* Filters are not to be believed until UNTIL_S, on all hosts; and the
+     * number of the freeze that holds at NOW, 0: none does.  Never wait.  Both
+     * NULL: this host is alone. */
+    void (*freeze)(void *arg, int64_t until_s);
+    uint64_t (*frozen)(void *arg, struct wall now);
     struct store_time (*now)(void *arg);
     void *arg;
 };
@@ -69,16 +74,24 @@ struct detect_message {
     const uint64_t *recipients; /* hashes_address() of all it was addressed to,
                                    those refused as unknown too */
     size_t n_recipients;
+    uint32_t more; /* recipients beyond these */
     uint32_t unknown;
     enum verdict_flag flag;
     uint64_t message_id, from; /* hashes; 0: none */
     const char *id;            /* the MTA's; "" */
+    bool passed;               /* it goes out, or is held */
 };
 void detect_note(struct detect *detect, const struct config *config,
                  const struct scene *scene,
                  const struct detect_message *message);
 
 void detect_note_held(struct detect *detect, const struct held *held);
+
+/* By which message_id and from are made; borrowed as DETECT is. */
+const struct hashes *detect_hashes(const struct detect *detect);
+
+/* Are filters not believed at NOW? */
+bool detect_frozen(struct detect *detect, struct wall now);
 
 /* ----- from the API; wait for the store */
 
@@ -121,18 +134,37 @@ struct detect_view {
 bool detect_view(const struct config *config, const struct store_record *record,
                  struct wall now, struct detect_view *out);
 
-/* Standings earned in observe mode become watched, since ZOMBIE rules (all for
- * NULL) now enforce.  EACH (may be NULL) is told of whom that is; with
- * ONLY_TELL nothing is changed. */
+/*
+ * Throttles and quarantines that were earned while a rule only looked on become
+ * watched where it enforces now, by the mode of daemon, network and rule.  EACH
+ * (may be NULL) is told of whom that is; with ONLY_TELL of all that were earned
+ * so, and nothing is changed.  The second: by what is about to be in force
+ * UNDER other words, so that nobody is stopped for it in between.  Who is
+ * judged is looked at so each time, and all once a minute.
+ */
 enum detect_enforce { DETECT_ONLY_TELL, DETECT_DEMOTE };
 enum ms_err detect_enforce(struct detect *detect, enum detect_enforce how,
                            bool (*each)(void *arg,
                                         const struct store_record *record,
                                         const struct detector *detector),
                            void *arg);
+struct detect_under {
+    const struct config *config;
+    const struct acts *acts; /* NULL: none */
+};
+enum ms_err
+detect_enforce_under(struct detect *detect, const struct detect_under *under,
+                     enum detect_enforce how,
+                     bool (*each)(void *arg, const struct store_record *record,
+                                  const struct detector *detector),
+                     void *arg);
 
 /* What waits is judged now, and waited for. */
 void detect_settle(struct detect *detect);
+
+/* Nothing is kept here of SUBJECT, and of pairs with it; what has gone out for
+ * it is in the diary.  Waits as detect_settle() does. */
+void detect_forget(struct detect *detect, const struct subject *subject);
 
 struct detect_counts {
     uint64_t queued;         /* subjects that wait now */

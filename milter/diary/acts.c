@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/diary/form.h"
 #include "milter/diary/inside.h"
-
-enum { ACT_JSON = 8192 };
 
 /* ----- what operators have set */
 
@@ -34,14 +33,12 @@ put_row(struct diary *diary, const struct act *act, const char *json)
 enum ms_err
 diary_put_act_inside(struct diary *diary, const struct act *act)
 {
-    json_t *json = act_json(act, act->since);
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = form_dump(act_json(act, act->since));
     enum ms_err err = MS_NOMEM;
 
     if (text != NULL)
         err = put_row(diary, act, text);
     free(text);
-    json_decref(json);
     return err;
 }
 
@@ -59,23 +56,17 @@ diary_put_act(struct diary *diary, const struct act *act)
     return diary_write(diary, put_act, &copy);
 }
 
+static enum ms_err
+read_json(const json_t *json, void *out)
+{
+    return act_read(json, out);
+}
+
 /* An act that reads as none is left out: it is of another version. */
 static bool
 read_act(struct diary_ask *ask, struct act *out)
 {
-    char text[ACT_JSON];
-    json_error_t error;
-    json_t *json;
-    enum ms_err err = MS_INVALID;
-
-    diary_column(ask, 0, text, sizeof(text));
-    json = json_loads(text, 0, &error);
-    if (json != NULL)
-        err = act_read(json, out);
-    else if (json_error_code(&error) == json_error_out_of_memory)
-        ask->rc = SQLITE_NOMEM;
-    json_decref(json);
-    return err == MS_OK && ask->rc == SQLITE_ROW;
+    return diary_record(ask, 0, read_json, out);
 }
 
 enum ms_err

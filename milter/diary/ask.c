@@ -6,6 +6,7 @@
 
 #include "milter/diary/diary.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "milter/diary/inside.h"
@@ -48,6 +49,14 @@ diary_bytes(struct diary_ask *ask, const void *bytes, size_t len)
                                       SQLITE_STATIC);
 }
 
+void
+diary_value(struct diary_ask *ask, const sqlite3_value *value)
+{
+    ask->n++;
+    if (ask->rc == SQLITE_OK)
+        ask->rc = sqlite3_bind_value(ask->statement, ask->n, value);
+}
+
 bool
 diary_row(struct diary_ask *ask)
 {
@@ -71,6 +80,46 @@ diary_column(struct diary_ask *ask, int i, char *out, size_t size)
     if (len > 0)
         memcpy(out, text, len);
     out[len] = '\0';
+}
+
+/* One try.  *NOMEM: that there was no memory is known to be why. */
+static bool
+read_once(const char *text, size_t len,
+          enum ms_err (*read)(const json_t *json, void *out), void *out,
+          bool *nomem)
+{
+    json_error_t error = {.text = ""};
+    json_t *json = json_loadb(text, len, 0, &error);
+    bool good = json != NULL && read(json, out) == MS_OK;
+
+    *nomem =
+        json == NULL && (json_error_code(&error) == json_error_unknown ||
+                         json_error_code(&error) == json_error_out_of_memory);
+    json_decref(json);
+    return good;
+}
+
+/* Where memory is short, what is parsed may also lack a few letters, or be
+ * called bad syntax: so it is tried twice. */
+bool
+diary_record(struct diary_ask *ask, int i,
+             enum ms_err (*read)(const json_t *json, void *out), void *out)
+{
+    bool none = sqlite3_column_type(ask->statement, i) == SQLITE_NULL;
+    const void *text = sqlite3_column_text(ask->statement, i);
+    bool good, nomem = false;
+    size_t len;
+
+    if (text == NULL) {
+        ask->rc = none ? ask->rc : SQLITE_NOMEM;
+        return false;
+    }
+    len = (size_t)sqlite3_column_bytes(ask->statement, i);
+    good = read_once(text, len, read, out, &nomem) ||
+           (!nomem && read_once(text, len, read, out, &nomem));
+    if (nomem)
+        ask->rc = SQLITE_NOMEM;
+    return good;
 }
 
 void
@@ -110,4 +159,23 @@ diary_do(struct diary *diary, const char *sql)
 
     diary_ask(diary, sql, &ask);
     return diary_run(&ask);
+}
+
+enum ms_err
+diary_drop_oldest(struct diary *diary, const char *sql, int64_t n)
+{
+    struct diary_ask ask;
+
+    diary_ask(diary, sql, &ask);
+    diary_number(&ask, n);
+    return diary_run(&ask);
+}
+
+size_t
+diary_append(char text[DIARY_SQL], size_t len, const char *sql)
+{
+    int more = snprintf(text + len, DIARY_SQL - len, "%s", sql);
+
+    return more < 0 || (size_t)more >= DIARY_SQL - len ? len
+                                                       : len + (size_t)more;
 }

@@ -18,7 +18,12 @@
 #include "policy/detector/evidence.h"
 #include "policy/subject.h"
 
-enum { CHANGE_IDS = 8, DIARY_REPORT_TEXT = 512 };
+enum {
+    CHANGE_IDS = 8,
+    DIARY_CHANGES = 100000, /* the newest; older ones go */
+    DIARY_REPORTS = 100000,
+    DIARY_REPORT_TEXT = 512
+};
 
 struct change {
     uint64_t seq;    /* in this host's diary; 0: not written yet */
@@ -38,14 +43,19 @@ struct change {
                                             messages that were evidence */
 };
 
-/* The object of mortsafe-api(7), and back (MS_INVALID: not one).  NULL without
- * memory. */
+/* The object of mortsafe-api(7), and back (MS_INVALID: not one): all but seq;
+ * families that are not known are left out.  NULL without memory. */
 json_t *change_json(const struct change *change);
 enum ms_err change_read(const json_t *json, struct change *out);
+
+/* "person" ... "list"; "" for CLASS_UNSET. */
+const char *change_class_name(enum network_class class);
 
 /* The families of E, the strongest first, each with its words; of a subject's
  * standing now, too.  NULL without memory. */
 json_t *evidence_json(const struct evidence *e);
+/* The numbers behind them, by their names. */
+json_t *evidence_numbers_json(const struct evidence *e);
 
 struct diary;
 
@@ -78,10 +88,13 @@ struct diary_report {
 };
 enum ms_err diary_add_report(struct diary *diary,
                              const struct diary_report *report);
+/* The newest first; SUBJECT as printed, NULL: any; LIMIT 0: 100. */
 enum ms_err diary_reports(struct diary *diary, const char *subject,
                           int64_t since_s, unsigned limit,
                           bool (*each)(void *arg, const struct diary_report *),
                           void *arg);
+/* The object of mortsafe-api(7), and back. */
 json_t *diary_report_json(const struct diary_report *report);
+enum ms_err diary_report_read(const json_t *json, struct diary_report *out);
 
 #endif

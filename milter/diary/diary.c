@@ -14,55 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "milter/diary/held.h"
 #include "milter/diary/inside.h"
 #include "milter/wait.h"
 #include "policy/store/sqlfile.h"
 
 #define FILE_NAME "diary.db"
 
-enum {
-    APPLICATION = 0x4d534449, /* "MSDI" */
-    LAYOUT = 1
-};
+enum { APPLICATION = 0x4d534449 /* "MSDI" */ };
 
 static const struct sqlfile_bounds bounds = {
     .value_bytes = 512 << 20, /* the pictures of all subjects */
     .cache_kib = 4096,
     .journal_pages = 2000,
 };
-
-/* A text that is empty is NULL, and in no index. */
-static const char schema[] =
-    "CREATE TABLE state(id INTEGER PRIMARY KEY, clean INTEGER NOT NULL);"
-    "INSERT INTO state VALUES(1, 1);"
-    "CREATE TABLE decision(seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " at_s INTEGER NOT NULL, deed INTEGER NOT NULL, action INTEGER NOT NULL,"
-    " nrcpt INTEGER NOT NULL, metric INTEGER NOT NULL,"
-    " rate_n INTEGER NOT NULL, span_s INTEGER NOT NULL, used INTEGER NOT NULL,"
-    " retry_s INTEGER NOT NULL, code INTEGER NOT NULL,"
-    " took_us INTEGER NOT NULL, \"host\" TEXT, \"ref\" TEXT, \"id\" TEXT,"
-    " \"rule\" TEXT, \"listener\" TEXT, \"via\" TEXT, \"client\" TEXT,"
-    " \"client_name\" TEXT, \"user\" TEXT, \"from\" TEXT, \"to\" TEXT,"
-    " \"subject\" TEXT, \"enhanced\" TEXT, \"text\" TEXT, \"error\" TEXT,"
-    " \"store\" TEXT);"
-    "CREATE INDEX decision_at ON decision(at_s);"
-    "CREATE INDEX decision_ref ON decision(ref) WHERE ref IS NOT NULL;"
-    "CREATE INDEX decision_id ON decision(id) WHERE id IS NOT NULL;"
-    "CREATE INDEX decision_user ON decision(user) WHERE user IS NOT NULL;"
-    "CREATE INDEX decision_client ON decision(client)"
-    " WHERE client IS NOT NULL;"
-    "CREATE INDEX decision_subject ON decision(subject)"
-    " WHERE subject IS NOT NULL;"
-    "CREATE TABLE would(id INTEGER PRIMARY KEY, rule TEXT NOT NULL,"
-    " subject TEXT NOT NULL, action INTEGER NOT NULL, day INTEGER NOT NULL,"
-    " n INTEGER NOT NULL, first_s INTEGER NOT NULL, last_s INTEGER NOT NULL);"
-    "CREATE UNIQUE INDEX would_key ON would(day, rule, subject, action);"
-    "CREATE TABLE act(id TEXT PRIMARY KEY, subject TEXT,"
-    " until_s INTEGER NOT NULL, json TEXT NOT NULL);"
-    "CREATE TABLE audit(id INTEGER PRIMARY KEY, at_s INTEGER NOT NULL,"
-    " host TEXT, by TEXT, act TEXT, subject TEXT, detail TEXT,"
-    " ok INTEGER NOT NULL);"
-    "CREATE TABLE blob(name TEXT PRIMARY KEY, bytes BLOB NOT NULL);";
 
 /* ----- the file */
 
@@ -93,80 +58,25 @@ attach(struct diary *diary, const char *path)
                            &diary->why);
 }
 
-/* ----- what of a damaged file goes on */
-
-struct saved {
-    struct act *act;
-    size_t n, room;
-    bool failed; /* one did not fit into memory */
-};
-
-static bool
-save_act(void *arg, const struct act *act)
-{
-    struct saved *saved = arg;
-
-    if (saved->n == saved->room) {
-        size_t room = saved->room * 2 + 16;
-        struct act *more = realloc(saved->act, room * sizeof(*more));
-
-        if (more == NULL) {
-            saved->failed = true;
-            return false;
-        }
-        saved->act = more;
-        saved->room = room;
-    }
-    saved->act[saved->n++] = *act;
-    return saved->n < ACTS_MAX;
-}
-
-/* What can be read of what operators have set.  MS_NOMEM: more could be. */
-static enum ms_err
-save_acts(struct diary *diary, struct saved *out)
-{
-    struct why why = diary->why;
-    enum ms_err err = MS_OK;
-
-    if (diary->db != NULL)
-        err = diary_acts_inside(diary, save_act, out);
-    if (out->failed || err == MS_NOMEM)
-        return why_set(&diary->why, MS_NOMEM, "no memory for the diary's acts");
-    diary->why = why;
-    return MS_OK;
-}
-
-static enum ms_err
-put_saved(struct diary *diary, const struct saved *saved)
-{
-    enum ms_err err = MS_OK;
-
-    for (size_t i = 0; i < saved->n && err == MS_OK; i++)
-        err = diary_put_act_inside(diary, &saved->act[i]);
-    return err;
-}
-
 /* ----- a new file */
 
 /* Make the tables of an empty file, with what was SAVED. */
 static enum ms_err
-fill(struct diary *diary, const struct saved *saved)
+fill(struct diary *diary, const struct diary_saved *saved)
 {
     enum ms_err err =
-        sqlfile_begin(diary->db, APPLICATION, LAYOUT, &diary->why);
+        sqlfile_begin(diary->db, APPLICATION, DIARY_LAYOUT, &diary->why);
 
     if (err == MS_OK)
-        err = sqlfile_told(diary->db,
-                           sqlite3_exec(diary->db, schema, NULL, NULL, NULL),
-                           &diary->why);
+        err = diary_layout_make(diary);
     if (err == MS_OK)
-        err = put_saved(diary, saved);
+        err = diary_put_saved(diary, saved);
     return err == MS_OK ? diary_do(diary, "COMMIT") : err;
 }
 
 /* Make it beside the place of the file, whole. */
 static enum ms_err
-make_draft(struct diary *diary, const struct saved *saved)
+make_draft(struct diary *diary, const struct diary_saved *saved)
 {
     enum ms_err err = statedir_begin_draft(diary->dir, &diary->why);
 
@@ -183,7 +93,7 @@ make_draft(struct diary *diary, const struct saved *saved)
 static enum ms_err
 make_file(struct diary *diary)
 {
-    const struct saved none = {0};
+    const struct diary_saved none = {0};
     enum ms_err err = make_draft(diary, &none);
 
     return err == MS_OK ? statedir_end_draft(diary->dir, &diary->why) : err;
@@ -230,16 +140,18 @@ static enum ms_err
 check(struct diary *diary)
 {
     int64_t layout = 0, clean = 0, seq = 0;
-    enum ms_err err =
-        sqlfile_layout(diary->db, APPLICATION, LAYOUT, &layout, &diary->why);
+    enum ms_err err = sqlfile_layout(diary->db, APPLICATION, DIARY_LAYOUT,
+                                     &layout, &diary->why);
 
-    if (err == MS_OK && layout != LAYOUT)
+    if (err == MS_OK && layout < 1)
         err = sqlfile_damaged(diary->db, &diary->why,
                               "its layout is none that ever was");
     if (err == MS_OK)
         err = number_of(diary, "SELECT clean FROM state", &clean);
     if (err == MS_OK && clean == 0 && !diary->checked)
         err = sqlfile_check(diary->db, &diary->why);
+    if (err == MS_OK && layout < DIARY_LAYOUT)
+        err = diary_layout_raise(diary, layout);
     if (err == MS_OK)
         err = number_of(diary, newest_of, &seq);
     if (err == MS_OK && clean != 0)
@@ -274,7 +186,7 @@ open_file(struct diary *diary)
 static enum ms_err
 open_memory(struct diary *diary)
 {
-    const struct saved none = {0};
+    const struct diary_saved none = {0};
     enum ms_err err = attach(diary, ":memory:");
 
     return err == MS_OK ? fill(diary, &none) : err;
@@ -283,14 +195,15 @@ open_memory(struct diary *diary)
 /* ----- damage */
 
 static void
-tell_aside(struct diary *diary, const char *aside, const struct saved *saved)
+tell_aside(struct diary *diary, const char *aside,
+           const struct diary_saved *saved)
 {
     struct why text;
 
     why_set(&text, MS_INVALID,
-            "%.200s; moved to %.200s: a new diary is begun, with %zu acts of "
-            "the old one",
-            diary->why.text, aside, saved->n);
+            "%.200s; moved to %.200s: a new diary is begun, with %zu acts, %zu "
+            "changes of standings and %zu messages held of the old one",
+            diary->why.text, aside, saved->n, saved->n_changes, saved->n_held);
     if (diary->tell != NULL)
         diary->tell(diary->arg, text.text);
 }
@@ -302,9 +215,9 @@ renew(struct diary *diary)
 {
     char aside[STATEDIR_PATH];
     struct wall now = {diary->now_s};
-    struct saved saved = {0};
+    struct diary_saved saved = {0};
     struct why why = diary->why;
-    enum ms_err err = save_acts(diary, &saved);
+    enum ms_err err = diary_save(diary, &saved);
 
     close_db(diary);
     diary->checked = false;
@@ -319,7 +232,7 @@ renew(struct diary *diary)
     }
     if (err == MS_OK)
         err = open_file(diary);
-    free(saved.act);
+    diary_free_saved(&saved);
     return err;
 }
 
@@ -574,22 +487,17 @@ diary_get_blob(struct diary *diary, const char *name, void **bytes, size_t *len)
 
 /* ----- what is too old */
 
-enum { DAY_S = 86400, ACT_STAYS_S = 30 * DAY_S, AUDIT_STAYS_S = 366 * DAY_S };
+enum {
+    DAY_S = 86400,
+    ACT_STAYS_S = 30 * DAY_S,
+    HELD_STAYS_S = 90 * DAY_S,
+    AUDIT_STAYS_S = 366 * DAY_S
+};
 
 struct trim {
     int64_t now_s;
     int64_t oldest_s; /* of a decision that stays */
 };
-
-static enum ms_err
-trim_by(struct diary *diary, const char *sql, int64_t than)
-{
-    struct diary_ask ask;
-
-    diary_ask(diary, sql, &ask);
-    diary_number(&ask, than);
-    return diary_run(&ask);
-}
 
 static enum ms_err
 trim(struct diary *diary, void *arg)
@@ -603,11 +511,18 @@ trim(struct diary *diary, void *arg)
         {"DELETE FROM would WHERE last_s < ?", t->oldest_s},
         {"DELETE FROM act WHERE until_s < ?", t->now_s - ACT_STAYS_S},
         {"DELETE FROM audit WHERE at_s < ?", t->now_s - AUDIT_STAYS_S},
+        {"DELETE FROM change WHERE at_s < ?", t->now_s - AUDIT_STAYS_S},
+        {"DELETE FROM passed WHERE at_s < ?", t->oldest_s},
+        {"DELETE FROM report WHERE at_s < ?", t->oldest_s},
+        {"DELETE FROM held WHERE at_s < ?", t->now_s - HELD_STAYS_S},
+        {"DELETE FROM held WHERE at_s < (SELECT at_s FROM held"
+         " ORDER BY at_s DESC LIMIT 1 OFFSET ?)",
+         DIARY_HELDS - 1},
     };
     enum ms_err err = MS_OK;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && err == MS_OK; i++)
-        err = trim_by(diary, rows[i].sql, rows[i].than);
+        err = diary_drop_oldest(diary, rows[i].sql, rows[i].than);
     diary->now_s = t->now_s;
     return err;
 }

@@ -136,13 +136,16 @@ enum ms_err diary_get_blob(struct diary *diary, const char *name, void **bytes,
 
 /* ----- what must not be kept */
 
-/* Forget decisions, woulds and acts about SUBJECT ("user:ann@example.org");
- * decisions that only mention its address lose the address; audit entries
- * name it by PSEUDONYM ("~K7Q2M9XD") from now on.  What still waits at the
- * clerk is not here: clerk_settle() first. */
+/* Forget decisions, woulds, acts, changes, messages held, deliveries, reports
+ * and letters about SUBJECT ("user:ann@example.org"); decisions and messages
+ * held that only mention its address lose the address, letters that do go;
+ * audit entries, and what was said of others, name it by PSEUDONYM
+ * ("~K7Q2M9XD") from now on.  What still waits at the clerk is not here:
+ * clerk_settle() first. */
 struct diary_forgotten {
     uint64_t decisions; /* gone, or without the address */
     uint64_t woulds, acts, audits;
+    uint64_t changes, helds, passed, reports, letters;
 };
 enum ms_err diary_forget(struct diary *diary, const struct subject *subject,
                          const char *pseudonym, struct diary_forgotten *out);
@@ -157,7 +160,8 @@ const char *diary_named(const char *text, const char *name);
 uint64_t diary_forgets(struct diary *diary);
 
 /* Drop what is older than KEEP_S at NOW, or beyond the numbers above; acts that
- * ended over 30 days ago; audit entries after 366 days. */
+ * ended over 30 days ago; messages held for 90 days; audit entries and changes
+ * of standings after 366 days. */
 enum ms_err diary_trim(struct diary *diary, struct wall now, uint64_t keep_s);
 
 #endif

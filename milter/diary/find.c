@@ -13,7 +13,7 @@
 #include "milter/diary/inside.h"
 #include "milter/line.h"
 
-enum { NUMBERS = 11, SQL = 2048, DAY_S = 86400, FIND = 100 };
+enum { NUMBERS = 11, DAY_S = 86400, FIND = 100 };
 
 static const char columns[] =
     "at_s, deed, action, nrcpt, metric, rate_n, span_s, used, retry_s, code,"
@@ -89,15 +89,6 @@ read_decision(struct diary_ask *ask, struct decision *out)
 
 /* ----- writing */
 
-/* Append SQL to the N bytes of TEXT. */
-static size_t
-append(char text[SQL], size_t n, const char *sql)
-{
-    int more = snprintf(text + n, SQL - n, "%s", sql);
-
-    return more < 0 || (size_t)more >= SQL - n ? n : n + (size_t)more;
-}
-
 static void
 bind_would(struct diary_ask *ask, const struct diary_would *w)
 {
@@ -123,21 +114,10 @@ ask_would(struct diary *diary, struct diary_ask *out)
               out);
 }
 
-/* The oldest go: the bounds are those of the header. */
-static enum ms_err
-drop_oldest(struct diary *diary, const char *sql, int64_t most)
-{
-    struct diary_ask ask;
-
-    diary_ask(diary, sql, &ask);
-    diary_number(&ask, most);
-    return diary_run(&ask);
-}
-
 static enum ms_err
 drop_woulds(struct diary *diary)
 {
-    return drop_oldest(
+    return diary_drop_oldest(
         diary, "DELETE FROM would WHERE id <= (SELECT max(id) FROM would) - ?",
         DIARY_WOULDS);
 }
@@ -149,21 +129,21 @@ struct add {
 };
 
 static void
-write_insert(char text[SQL])
+write_insert(char text[DIARY_SQL])
 {
-    size_t len = append(text, 0, "INSERT INTO decision(");
+    size_t len = diary_append(text, 0, "INSERT INTO decision(");
 
-    len = append(text, len, columns);
-    len = append(text, len, ") VALUES(?");
+    len = diary_append(text, len, columns);
+    len = diary_append(text, len, ") VALUES(?");
     for (int i = 1; i < NUMBERS + DECISION_TEXTS; i++)
-        len = append(text, len, ", ?");
-    (void)append(text, len, ")");
+        len = diary_append(text, len, ", ?");
+    (void)diary_append(text, len, ")");
 }
 
 static enum ms_err
 add_decisions(struct diary *diary, const struct add *add)
 {
-    char sql[SQL];
+    char sql[DIARY_SQL];
     struct diary_ask ask;
 
     write_insert(sql);
@@ -211,10 +191,10 @@ add(struct diary *diary, void *arg)
     if (err == MS_OK)
         err = count_woulds(diary, arg);
     if (err == MS_OK)
-        err = drop_oldest(diary,
-                          "DELETE FROM decision WHERE seq <="
-                          " (SELECT max(seq) FROM decision) - ?",
-                          DIARY_DECISIONS);
+        err = diary_drop_oldest(diary,
+                                "DELETE FROM decision WHERE seq <="
+                                " (SELECT max(seq) FROM decision) - ?",
+                                DIARY_DECISIONS);
     return err == MS_OK ? drop_woulds(diary) : err;
 }
 
@@ -278,7 +258,7 @@ struct find {
  * their numbers, which is that of the times but for a clock that was set.
  */
 static void
-write_find(const struct diary_query *q, char text[SQL])
+write_find(const struct diary_query *q, char text[DIARY_SQL])
 {
     const struct {
         bool is_asked;
@@ -299,12 +279,12 @@ write_find(const struct diary_query *q, char text[SQL])
         {q->after > 0, " ORDER BY seq LIMIT ?12"},
         {q->after == 0, " ORDER BY seq DESC LIMIT ?12"},
     };
-    size_t len = append(text, 0, "SELECT seq, ");
+    size_t len = diary_append(text, 0, "SELECT seq, ");
 
-    len = append(text, len, columns);
+    len = diary_append(text, len, columns);
     for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
         if (filters[i].is_asked)
-            len = append(text, len, filters[i].sql);
+            len = diary_append(text, len, filters[i].sql);
 }
 
 /* The number of the action called NAME; -1: there is none. */
@@ -348,7 +328,7 @@ static enum ms_err
 find(struct diary *diary, void *arg)
 {
     const struct find *f = arg;
-    char sql[SQL];
+    char sql[DIARY_SQL];
     struct diary_ask ask;
     struct decision d;
 

@@ -10,9 +10,11 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "milter/diary/form.h"
 #include "milter/diary/inside.h"
 #include "milter/line.h"
 #include "policy/store/sqlfile.h"
@@ -77,26 +79,36 @@ is_named(sqlite3_context *context, int n, sqlite3_value **value)
                                     diary_named(text, name) != NULL);
 }
 
+/* TEXT, where each NAME is OTHER. */
+static void
+rename_all(sqlite3_str *out, const char *text, const char *name,
+           const char *other)
+{
+    const char *found;
+
+    while ((found = diary_named(text, name)) != NULL) {
+        sqlite3_str_append(out, text, (int)(found - text));
+        sqlite3_str_appendall(out, other);
+        text = found + strlen(name);
+    }
+    sqlite3_str_appendall(out, text);
+}
+
 /* renamed(text, name, other): each NAME in TEXT is OTHER. */
 static void
 renamed(sqlite3_context *context, int n, sqlite3_value **value)
 {
-    const char *at = (const char *)sqlite3_value_text(value[0]), *found;
+    const char *text = (const char *)sqlite3_value_text(value[0]);
     const char *name = (const char *)sqlite3_value_text(value[1]);
     const char *other = (const char *)sqlite3_value_text(value[2]);
     sqlite3_str *out;
     int rc;
 
     (void)n;
-    if (at == NULL || name == NULL || other == NULL)
+    if (text == NULL || name == NULL || other == NULL)
         return; /* NULL, as it is */
     out = sqlite3_str_new(sqlite3_context_db_handle(context));
-    while ((found = diary_named(at, name)) != NULL) {
-        sqlite3_str_append(out, at, (int)(found - at));
-        sqlite3_str_appendall(out, other);
-        at = found + strlen(name);
-    }
-    sqlite3_str_appendall(out, at);
+    rename_all(out, text, name, other);
     rc = sqlite3_str_errcode(out);
     if (rc == SQLITE_OK)
         sqlite3_result_text(context, sqlite3_str_value(out), -1,
@@ -104,6 +116,55 @@ renamed(sqlite3_context *context, int n, sqlite3_value **value)
     else
         sqlite3_result_error_code(context, rc);
     sqlite3_free(sqlite3_str_finish(out));
+}
+
+/* What people have written into a record: KEY of JSON.  False: no memory. */
+static bool
+rename_word(json_t *json, const char *key, const char *name, const char *other,
+            bool *any)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+    sqlite3_str *out;
+    bool good;
+
+    if (text == NULL || diary_named(text, name) == NULL)
+        return true;
+    *any = true;
+    out = sqlite3_str_new(NULL);
+    rename_all(out, text, name, other);
+    good = sqlite3_str_errcode(out) == SQLITE_OK &&
+           form_put(json, key, form_text(sqlite3_str_value(out)));
+    sqlite3_free(sqlite3_str_finish(out));
+    return good;
+}
+
+/* retold(json, name, other): JSON where its words say OTHER for NAME; NULL:
+ * they do not name it. */
+static void
+retold(sqlite3_context *context, int n, sqlite3_value **value)
+{
+    const char *text = (const char *)sqlite3_value_text(value[0]);
+    const char *name = (const char *)sqlite3_value_text(value[1]);
+    const char *other = (const char *)sqlite3_value_text(value[2]);
+    json_t *json;
+    char *out = NULL;
+    bool any = false, good;
+
+    (void)n;
+    if (text == NULL || name == NULL || other == NULL ||
+        diary_named(text, name) == NULL)
+        return;
+    json = json_loads(text, 0, NULL);
+    good = json != NULL && rename_word(json, "note", name, other, &any) &&
+           rename_word(json, "detail", name, other, &any);
+    if (good && any)
+        out = form_dump(json_incref(json));
+    if (json != NULL && (!good || (any && out == NULL)))
+        sqlite3_result_error_nomem(context);
+    else if (out != NULL)
+        sqlite3_result_text(context, out, -1, SQLITE_TRANSIENT);
+    free(out);
+    json_decref(json);
 }
 
 static enum ms_err
@@ -116,6 +177,9 @@ teach_names(struct diary *diary)
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function(diary->db, "renamed", 3, kind, NULL,
                                      renamed, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function(diary->db, "retold", 3, kind, NULL, retold,
+                                     NULL, NULL);
     return sqlfile_told(diary->db, rc, &diary->why);
 }
 
@@ -164,6 +228,35 @@ static const char machine_decisions[] =
     " text = CASE WHEN instr(text, client) > 0 THEN NULL ELSE text END"
     " WHERE client IS NOT NULL AND is_inside(client)";
 
+/* Zombies: SUBJECT is never NULL but in letters and reports.  Words in records
+ * about others are pseudonymized whoever it is. */
+static const struct forgotten_table {
+    const char *about;  /* it goes */
+    const char *person; /* ... and what is only called so; NULL */
+    const char *words;  /* NULL */
+    size_t at;          /* of the count in a struct diary_forgotten */
+} tables[] = {
+    {"DELETE FROM change WHERE " ABOUT, "DELETE FROM change WHERE " SAME_NAME,
+     "UPDATE change SET json = retold(json, ?3, ?6)"
+     " WHERE retold(json, ?3, ?6) IS NOT NULL",
+     offsetof(struct diary_forgotten, changes)},
+    {"DELETE FROM held WHERE " ABOUT, "DELETE FROM held WHERE " SAME_NAME, NULL,
+     offsetof(struct diary_forgotten, helds)},
+    {"DELETE FROM passed WHERE " ABOUT, "DELETE FROM passed WHERE " SAME_NAME,
+     NULL, offsetof(struct diary_forgotten, passed)},
+    {"DELETE FROM report WHERE " ABOUT, "DELETE FROM report WHERE " SAME_NAME,
+     "UPDATE report SET json = retold(json, ?3, ?6)"
+     " WHERE retold(json, ?3, ?6) IS NOT NULL",
+     offsetof(struct diary_forgotten, reports)},
+    {"DELETE FROM outbox WHERE " ABOUT, "DELETE FROM outbox WHERE " SAME_NAME,
+     "DELETE FROM outbox WHERE is_named(json, ?3)",
+     offsetof(struct diary_forgotten, letters)},
+};
+enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
+
+static const char person_held[] = "UPDATE held SET \"from\" = NULL"
+                                  " WHERE lower(\"from\") = lower(?4)";
+
 /* Run SQL, adding how many rows it has changed to *N. */
 static enum ms_err
 run(struct diary *diary, const struct forgetting *f, const char *sql,
@@ -175,6 +268,8 @@ run(struct diary *diary, const struct forgetting *f, const char *sql,
     enum ms_err err;
     int wanted;
 
+    if (sql == NULL)
+        return MS_OK;
     diary_ask(diary, sql, &ask);
     wanted = sqlite3_bind_parameter_count(ask.statement);
     for (int i = 0; i < wanted; i++)
@@ -182,6 +277,30 @@ run(struct diary *diary, const struct forgetting *f, const char *sql,
     err = diary_run(&ask);
     if (err == MS_OK)
         *n += (uint64_t)sqlite3_changes(diary->db);
+    return err;
+}
+
+/* What zombies are about.  Those that many are behind are named by nobody. */
+static enum ms_err
+forget_zombies(struct diary *diary, struct forgetting *f)
+{
+    bool person =
+        f->subject->kind == SUBJECT_USER || f->subject->kind == SUBJECT_SENDER;
+    bool one = (person || f->client.family != 0) && *f->name != '\0';
+    enum ms_err err = MS_OK;
+
+    for (size_t i = 0; i < TABLES && err == MS_OK; i++) {
+        const struct forgotten_table *t = &tables[i];
+        uint64_t *n = (void *)((char *)&f->gone + t->at);
+
+        err = run(diary, f, t->about, n);
+        if (err == MS_OK && person && one)
+            err = run(diary, f, t->person, n);
+        if (err == MS_OK && one)
+            err = run(diary, f, t->words, n);
+    }
+    if (err == MS_OK && person && one)
+        err = run(diary, f, person_held, &f->gone.helds);
     return err;
 }
 
@@ -263,6 +382,8 @@ forget(struct diary *diary, void *arg)
         err = run(diary, f, about_acts, &f->gone.acts);
     if (err == MS_OK)
         err = run(diary, f, about_audits, &f->gone.audits);
+    if (err == MS_OK)
+        err = forget_zombies(diary, f);
     if (err == MS_OK)
         err = forget_mentions(diary, f);
     diary->forgets += err == MS_OK;

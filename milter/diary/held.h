@@ -32,6 +32,13 @@ struct held {
     uint32_t nrcpt;
 };
 
+/* Is ID letters and digits only, as MTAs give them?  Else no command is made of
+ * it. */
+bool held_is_id(const char *id);
+
+/* The object of mortsafe-api(7), with the commands that deliver and delete it
+ * (null where the id is none), and back (MS_INVALID: not one).  NULL without
+ * memory. */
 json_t *held_json(const struct held *held);
 enum ms_err held_read(const json_t *json, struct held *out);
 
@@ -43,6 +50,10 @@ enum ms_err diary_helds(struct diary *diary, const char *subject,
                         unsigned limit,
                         bool (*each)(void *arg, const struct held *),
                         void *arg);
+
+/* The one of HOST called ID. */
+enum ms_err diary_find_held(struct diary *diary, const char *host,
+                            const char *id, bool *found, struct held *out);
 
 /* It was delivered, deleted or is not in the MTA's queue any more. */
 enum ms_err diary_drop_held(struct diary *diary, const char *host,

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
 #include <sqlite3.h>
 
 #include "milter/diary/diary.h"
@@ -58,10 +59,16 @@ void diary_ask(struct diary *diary, const char *sql, struct diary_ask *out);
 void diary_text(struct diary_ask *ask, const char *text);
 void diary_number(struct diary_ask *ask, int64_t n);
 void diary_bytes(struct diary_ask *ask, const void *bytes, size_t len);
+void diary_value(struct diary_ask *ask, const sqlite3_value *value);
 /* The next row of the answer? */
 bool diary_row(struct diary_ask *ask);
 /* Its column I as text, "" for NULL, cut to SIZE: our own texts fit. */
 void diary_column(struct diary_ask *ask, int i, char *out, size_t size);
+/* Its column I as JSON, read by READ.  False: it is something else, or there
+ * was no memory. */
+bool diary_record(struct diary_ask *ask, int i,
+                  enum ms_err (*read)(const json_t *json, void *out),
+                  void *out);
 /* Begin again, with other values. */
 void diary_again(struct diary_ask *ask);
 /* End it, the rest of its answer unread. */
@@ -71,6 +78,41 @@ enum ms_err diary_run(struct diary_ask *ask);
 
 /* The same of a statement without values. */
 enum ms_err diary_do(struct diary *diary, const char *sql);
+
+/* Run SQL, which deletes, with the one value N. */
+enum ms_err diary_drop_oldest(struct diary *diary, const char *sql, int64_t n);
+
+/* Append SQL to the LEN bytes of TEXT; its length then. */
+enum { DIARY_SQL = 2048 };
+size_t diary_append(char text[DIARY_SQL], size_t len, const char *sql);
+
+/* ----- the tables */
+
+enum { DIARY_LAYOUT = 2 };
+
+/* Make those of an empty file; bring those of a file of LAYOUT, an older one,
+ * forward, in a transaction of its own. */
+enum ms_err diary_layout_make(struct diary *diary);
+enum ms_err diary_layout_raise(struct diary *diary, int64_t layout);
+
+/* ----- what of a damaged file goes on */
+
+struct diary_row;
+
+struct diary_saved {
+    struct act *act;
+    size_t n, room;
+    struct diary_row *rows; /* of other tables, the first that was read first */
+    size_t n_changes, n_held; /* of them */
+    bool failed;              /* something did not fit into memory */
+};
+
+/* What can be read, and is worth it.  MS_NOMEM: more could be. */
+enum ms_err diary_save(struct diary *diary, struct diary_saved *out);
+/* Inside a transaction: write it. */
+enum ms_err diary_put_saved(struct diary *diary,
+                            const struct diary_saved *saved);
+void diary_free_saved(struct diary_saved *saved);
 
 /* Inside a transaction: write ACT; hand each act to EACH. */
 enum ms_err diary_put_act_inside(struct diary *diary, const struct act *act);

@@ -26,6 +26,11 @@ struct passed {
 /* Write N of them in one transaction; errors as of diary.h. */
 enum ms_err diary_add_passed(struct diary *diary, const struct passed *passed,
                              size_t n);
+/* What went out for SUBJECT (as printed), the newest first, at most LIMIT. */
+enum ms_err diary_passed_of(struct diary *diary, const char *subject,
+                            unsigned limit,
+                            bool (*each)(void *arg, const struct passed *),
+                            void *arg);
 /* Everybody (user, client, ...) for whom the message ID went out. */
 enum ms_err diary_passed(struct diary *diary, const char *id,
                          bool (*each)(void *arg, const struct passed *),

@@ -54,6 +54,23 @@ answer_working(struct page *p, const struct page_home *f,
     end_answer(m);
 }
 
+/* "1 is quarantined, 2 are throttled." */
+static void
+put_zombies(struct markup *m, const struct page_verdict *v)
+{
+    if (v->quarantined > 0) {
+        page_number(m, v->quarantined);
+        markup_raw(m, v->quarantined == 1 ? " is quarantined"
+                                          : " are quarantined");
+    }
+    if (v->throttled > 0) {
+        markup_raw(m, v->quarantined > 0 ? ", " : "");
+        page_number(m, v->throttled);
+        markup_raw(m, v->throttled == 1 ? " is throttled" : " are throttled");
+    }
+    markup_raw(m, v->enforced > 0 ? "." : ", if this were enforced.");
+}
+
 static void
 answer_abuse(struct page *p, const struct page_verdict *v)
 {
@@ -61,7 +78,12 @@ answer_abuse(struct page *p, const struct page_verdict *v)
     uint64_t full = v->full_users + v->full_clients + v->full_others;
     struct markup *m = &p->m;
 
-    if (!v->near_known) {
+    if (v->quarantined + v->throttled > 0) {
+        begin_answer(m, question, v->enforced > 0 ? PAGE_WARN : PAGE_NOTE,
+                     v->enforced > 0 ? "Yes, and held back" : "It seems so",
+                     "zombies");
+        put_zombies(m, v);
+    } else if (!v->near_known) {
         begin_answer(m, question, PAGE_WARN, "Cannot tell", "near");
         markup_raw(m, "The counts are not to be had.");
     } else if (full > 0) {

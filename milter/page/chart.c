@@ -264,10 +264,57 @@ put_when(struct markup *m, int64_t at_s, uint32_t step_s)
     page_clock(m, at_s);
 }
 
+/* Is TURN in view of C? */
+static bool
+in_view(const struct chart_columns *c, const struct chart_turn *turn)
+{
+    return turn->at_s >= c->start_s &&
+           turn->at_s < c->start_s + (int64_t)c->n * c->step_s;
+}
+
+/* What else is in the picture, for those who cannot see it. */
+static void
+tell_besides(struct markup *m, const struct chart_columns *c)
+{
+    if (c->usual > 0) {
+        markup_raw(m, "; usual at most ");
+        page_number(m, c->usual);
+    }
+    for (size_t i = 0; i < c->n_turns; i++) {
+        if (!in_view(c, &c->turns[i]))
+            continue;
+        markup_put(m, "; %s from ", c->turns[i].what);
+        put_when(m, c->turns[i].at_s, c->step_s);
+        markup_raw(m, " on");
+    }
+}
+
+/* A level across, and a line down for each turn. */
+static void
+put_besides(struct markup *m, const struct chart_columns *c, uint64_t top)
+{
+    if (c->usual > 0)
+        markup_put(
+            m, "<path class=\"usual\" d=\"M0 %juh%zu\"/>",
+            (uintmax_t)(TALL - (uint64_t)((long double)c->usual * TALL / top)),
+            c->n * 10);
+    for (size_t i = 0; i < c->n_turns; i++) {
+        const struct chart_turn *turn = &c->turns[i];
+
+        if (!in_view(c, turn))
+            continue;
+        markup_put(m, "<path class=\"turn\" d=\"M%jd 0v%d\"><title>%s from ",
+                   (intmax_t)((turn->at_s - c->start_s) * 10 / c->step_s), TALL,
+                   turn->what);
+        put_when(m, turn->at_s, c->step_s);
+        markup_raw(m, " on</title></path>");
+    }
+}
+
 void
 chart_columns(struct markup *m, const struct chart_columns *c)
 {
-    uint64_t most = 0, sum = 0;
+    uint64_t most = 0, sum = 0, top;
     size_t peak = 0;
 
     for (size_t i = 0; i < c->n; i++) {
@@ -287,6 +334,8 @@ chart_columns(struct markup *m, const struct chart_columns *c)
         markup_raw(m, ": ");
         page_number(m, most);
     }
+    tell_besides(m, c);
+    top = c->usual > most ? c->usual : most;
     markup_put(m,
                "\" width=\"100%%\" viewBox=\"0 0 %zu %d\" "
                "preserveAspectRatio=\"none\"><path class=\"grid\" "
@@ -298,7 +347,7 @@ chart_columns(struct markup *m, const struct chart_columns *c)
         if (c->count[i] == 0)
             continue;
         /* what there is can be seen, however little; no overflow */
-        high = (uint64_t)((long double)c->count[i] * TALL / most);
+        high = (uint64_t)((long double)c->count[i] * TALL / top);
         high = high < 30 ? 30 : high;
         markup_put(m,
                    "<rect x=\"%zu\" y=\"%ju\" width=\"8\" height=\"%ju\">"
@@ -309,5 +358,6 @@ chart_columns(struct markup *m, const struct chart_columns *c)
         page_number(m, c->count[i]);
         markup_raw(m, "</title></rect>");
     }
+    put_besides(m, c, top);
     markup_raw(m, "</svg>");
 }

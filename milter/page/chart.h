@@ -38,6 +38,12 @@ void chart_stack(struct markup *m, const struct chart_stack *chart);
  * to a screen reader: the number must stand beside it. */
 void chart_bar(struct markup *m, uint64_t permille, const char *css);
 
+/* A moment that is marked in a picture. */
+struct chart_turn {
+    int64_t at_s;
+    const char *what; /* "quarantined"; may be foreign */
+};
+
 /* Columns of one series; WHAT is told with its greatest. */
 struct chart_columns {
     const char *what; /* "recipients an hour" */
@@ -46,6 +52,9 @@ struct chart_columns {
     int64_t start_s;
     uint32_t step_s;
     const char *css;
+    uint64_t usual;                 /* a level to compare with; 0: none */
+    const struct chart_turn *turns; /* those in view are marked, and told */
+    size_t n_turns;
 };
 void chart_columns(struct markup *m, const struct chart_columns *chart);
 

@@ -5,19 +5,50 @@
  */
 #include <config.h>
 
+#include <string.h>
+
 #include "milter/page/chart.h"
 #include "milter/page/parts.h"
 
-enum { HOURS = 24, DAYS = 30, DECISION_ROWS = 20 };
+enum { HOURS = 24, DAYS = 30, DECISION_ROWS = 20, TURNS = 20 };
+
+/* What is drawn beside its counts. */
+struct besides {
+    uint64_t usual_hour, usual_day; /* recipients */
+    struct chart_turn turns[TURNS]; /* of its standing */
+    size_t n_turns;
+};
+
+static void
+gather(const json_t *subject, struct besides *out)
+{
+    const json_t *change;
+    size_t i;
+
+    *out = (struct besides){
+        .usual_hour = page_count(subject, "zombie.usual.hour"),
+        .usual_day = page_count(subject, "zombie.usual.day"),
+    };
+    json_array_foreach(page_at(subject, "changes"), i, change)
+    {
+        struct chart_turn *turn = &out->turns[out->n_turns];
+
+        turn->what = page_string(change, "to");
+        if (turn->what != NULL && page_when(change, "at", &turn->at_s) &&
+            ++out->n_turns == TURNS)
+            break;
+    }
+}
 
 /* ----- what it has done */
 
 static void
 put_picture(struct page *p, const json_t *part, const char *row,
-            const char *what, size_t most)
+            const char *what, size_t most, const struct besides *besides)
 {
     uint64_t count[DAYS];
     struct chart_columns columns = {.what = what, .css = "plain"};
+    bool hours = most == HOURS;
     uint64_t step_s = page_count(part, "step_s"), sum = 0;
 
     columns.count = count;
@@ -29,12 +60,26 @@ put_picture(struct page *p, const json_t *part, const char *row,
         return;
     }
     columns.step_s = (uint32_t)step_s;
+    if (strcmp(row, "recipients") == 0)
+        columns.usual = hours ? besides->usual_hour : besides->usual_day;
+    columns.turns = besides->turns;
+    columns.n_turns = hours ? besides->n_turns : 0;
     for (size_t i = 0; i < columns.n; i++)
         sum += count[i];
     chart_columns(&p->m, &columns);
     markup_put(&p->m, "<td class=\"n\" data-l=\"%s\">",
-               most == HOURS ? "24 h" : "30 d");
+               hours ? "24 h" : "30 d");
     page_amount(&p->m, row, sum);
+}
+
+/* What the lines in the pictures are. */
+static void
+put_key(struct markup *m, const struct besides *besides)
+{
+    if (besides->usual_day + besides->usual_hour > 0 || besides->n_turns > 0)
+        markup_raw(m, "<p class=\"hint\">A line across is what is usual for "
+                      "it at most; a line down is a change of its standing, "
+                      "and they are listed below.</p>");
 }
 
 void
@@ -58,6 +103,7 @@ page_pictures(struct page *p, const json_t *subject)
         {"bytes", "Bytes", "bytes an hour", "bytes a day"},
     };
     const json_t *pictures = page_at(subject, "pictures");
+    struct besides besides;
     struct markup *m = &p->m;
 
     page_section(p, "pics", "What it has sent", "seen by this host, UTC");
@@ -66,15 +112,17 @@ page_pictures(struct page *p, const json_t *subject)
         page_section_end(p);
         return;
     }
+    gather(subject, &besides);
     page_table(p, "Counts of 24 hours and 30 days", heads, 5);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         markup_put(m, "<tr><th scope=\"row\">%s", rows[i].label);
         put_picture(p, page_at(pictures, "hours"), rows[i].row, rows[i].hours,
-                    HOURS);
+                    HOURS, &besides);
         put_picture(p, page_at(pictures, "days"), rows[i].row, rows[i].days,
-                    DAYS);
+                    DAYS, &besides);
     }
     page_table_end(p);
+    put_key(m, &besides);
     page_section_end(p);
 }
 
@@ -196,6 +244,10 @@ put_commands(struct page *p, const json_t *subject, const char *id)
     if (ref != NULL && markup_typable(ref))
         put_command(m, "Why was it stopped?", "why", ref, NULL);
     put_command(m, "All that is known of it", "show", id, NULL);
+    if (page_stands(subject) >= PAGE_WARN)
+        put_command(m, "Let it go again", "release", id, NULL);
+    else if (page_string(subject, "zombie.rule") != NULL)
+        put_command(m, "Stop all its mail", "quarantine", id, NULL);
     put_command(m, "Let it start from nothing", "reset", id, name);
     if (name != NULL && markup_typable(name)) {
         markup_raw(m,

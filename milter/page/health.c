@@ -27,6 +27,12 @@ static const struct {
     {"diary", "Diary",
      "Decisions come faster than they are written down; "
      "the log has them all."},
+    {"detector", "Detector",
+     "mortsafectl zombies lists who stands how, and why."},
+    {"held", "Held mail",
+     "mortsafectl held lists it with the commands to deliver or delete it."},
+    {"notices", "Letters",
+     "mortsafectl notices lists those that wait; none is lost."},
     {"log", "Log", "Is the system's log daemon keeping up?"},
 };
 

@@ -42,8 +42,8 @@ level_of(const json_t *row)
 static bool
 waits(const json_t *row)
 {
-    static const char *const names[] = {"mta",  "store", "fleet",
-                                        "disk", "diary", "log"};
+    static const char *const names[] = {"mta",   "store", "fleet",   "disk",
+                                        "diary", "held",  "notices", "log"};
     const char *name = page_string(row, "name");
 
     for (size_t i = 0; name != NULL && i < sizeof(names) / sizeof(names[0]);
@@ -148,6 +148,19 @@ judge_would(const json_t *would, struct page_verdict *out)
         see(&seen, page_string(row, "subject"));
 }
 
+static void
+judge_zombies(const json_t *zombies, struct page_verdict *out)
+{
+    const json_t *row;
+    size_t i;
+
+    out->zombies_known = page_at(zombies, "counts") != NULL;
+    out->quarantined = page_count(zombies, "counts.quarantined");
+    out->throttled = page_count(zombies, "counts.throttled");
+    json_array_foreach(page_at(zombies, "standings"), i, row) out->enforced +=
+        !page_true(row, "observed");
+}
+
 void
 page_judge(const struct page_home *facts, struct page_verdict *out)
 {
@@ -156,4 +169,5 @@ page_judge(const struct page_home *facts, struct page_verdict *out)
     judge_near(facts->near, out);
     judge_decisions(facts->decisions, out);
     judge_would(facts->would, out);
+    judge_zombies(facts->zombies, out);
 }

@@ -154,8 +154,10 @@ page_home(const struct page_home *facts, size_t *len)
     put_header(&p, facts);
     markup_raw(&p.m, "<main id=\"main\">");
     put_headline(&p, &verdict);
+    page_alarms(&p, facts);
     page_answers(&p, facts, &verdict);
     page_tiles(&p, facts);
+    page_stopped(&p, facts);
     page_day(&p, facts);
     page_near(&p, facts);
     page_busy(&p, facts);

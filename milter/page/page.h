@@ -22,6 +22,8 @@ struct page_home {
     const json_t *clients;   /* ... kind=client */
     const json_t *decisions; /* /v1/decisions?limit=20 */
     const json_t *would;     /* /v1/would?since=24h */
+    const json_t *zombies;   /* /v1/zombies?standing=throttled,quarantined */
+    const json_t *held;      /* /v1/held?limit=1 */
     int64_t now_s;
     bool pseudonyms; /* names are; and are no links to type by hand */
     bool still;      /* asked not to refresh itself */

@@ -74,6 +74,18 @@ void page_key_link(struct page *p, const char *id);
 /* "user ann@example.org" without a link. */
 void page_subject_name(struct page *p, const char *id);
 
+/* How long it has been since the time at PATH; a dash if there is none. */
+void page_age(struct page *p, const json_t *json, const char *path);
+
+/* STANDING ("quarantined"; NULL: unknown) with its sign; one that was OBSERVED
+ * would be. */
+enum page_level page_standing_level(const char *standing, bool observed);
+void page_standing(struct markup *m, const char *standing, bool observed);
+
+/* " by an operator, ann": who or what has made WHAT, a change or a standing,
+ * so. */
+void page_cause(struct markup *m, const json_t *what);
+
 /* The sign of LEVEL and WORD. */
 void page_state(struct markup *m, enum page_level level, const char *word);
 
@@ -124,7 +136,10 @@ struct page_verdict {
     uint64_t stopped; /* different subjects in the last decisions */
     uint64_t faults;  /* of them: for faults of our own */
     bool would_known;
-    uint64_t would;      /* different subjects */
+    uint64_t would; /* different subjects */
+    bool zombies_known;
+    uint64_t quarantined, throttled; /* all; and of those in the list: */
+    uint64_t enforced;               /* not only observed */
     const json_t *stuck; /* the worst row of those whose matter is waiting */
     enum page_level stuck_level;
 };
@@ -135,6 +150,8 @@ void page_answers(struct page *p, const struct page_home *facts,
                   const struct page_verdict *verdict);
 void page_tiles(struct page *p, const struct page_home *facts);
 void page_day(struct page *p, const struct page_home *facts);
+void page_alarms(struct page *p, const struct page_home *facts);
+void page_stopped(struct page *p, const struct page_home *facts);
 void page_near(struct page *p, const struct page_home *facts);
 void page_busy(struct page *p, const struct page_home *facts);
 void page_would(struct page *p, const struct page_home *facts);
@@ -146,10 +163,17 @@ void page_fleet(struct page *p, const struct page_home *facts);
  * fullest of the others, and last those it is exempt from; NULL: none. */
 const json_t *page_foremost(const json_t *subject);
 
-/* Parts of its page. */
+/* How bad the standing of a SUBJECT is; one that is only observed is not. */
+enum page_level page_stands(const json_t *subject);
+
+/* Parts of its page: nothing of what there is none of. */
+void page_judged(struct page *p, const json_t *subject);
 void page_pictures(struct page *p, const json_t *subject);
 void page_told(struct page *p, const json_t *subject);
 void page_help(struct page *p, const json_t *subject);
+void page_changes(struct page *p, const json_t *subject);
+void page_held(struct page *p, const json_t *subject);
+void page_notices(struct page *p, const json_t *subject);
 
 /* The row NAME of STATUS' health, or NULL. */
 const json_t *page_health_row(const json_t *status, const char *name);

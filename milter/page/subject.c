@@ -112,7 +112,10 @@ put_summary(struct page *p, const json_t *subject)
     struct markup *m = &p->m;
 
     markup_raw(m, "<p class=\"summary\">");
-    if (limit == NULL) {
+    if (page_stands(subject) >= PAGE_WARN) {
+        page_standing(m, page_string(subject, "standing"), false);
+        markup_raw(m, ", for what stands below.");
+    } else if (limit == NULL) {
         page_state(m, PAGE_NOTE, "No limit counts it.");
     } else if (exempt(subject, limit)) {
         page_state(m, PAGE_OK, "Let through:");
@@ -349,13 +352,19 @@ page_subject(const json_t *subject, int64_t now_s, bool pseudonyms, size_t *len)
 
     if (page_permille(page_foremost(subject), "share") >= 1000)
         level = PAGE_WARN;
+    if (page_stands(subject) > level)
+        level = page_stands(subject);
     page_begin(&p, level, "mortsafe", id);
     put_header(&p, subject);
     put_also(&p, subject);
+    page_judged(&p, subject);
+    page_held(&p, subject);
     put_limits(&p, subject);
     put_acts(&p, subject);
     page_help(&p, subject);
     page_pictures(&p, subject);
+    page_changes(&p, subject);
+    page_notices(&p, subject);
     page_told(&p, subject);
     markup_raw(&p.m, "</main>\n<footer><p>All times are UTC</p></footer>");
     return page_end(&p, len);

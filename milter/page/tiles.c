@@ -136,6 +136,44 @@ tile_mta(struct page *p, const json_t *status)
     markup_raw(m, "</dd></div>");
 }
 
+static void
+tile_zombies(struct page *p, const json_t *zombies)
+{
+    struct markup *m = &p->m;
+
+    begin_tile(m, "Quarantined");
+    if (page_at(zombies, "counts") == NULL) {
+        markup_raw(m, "?</b><p>unknown</dd></div>");
+        return;
+    }
+    page_number(m, page_count(zombies, "counts.quarantined"));
+    markup_raw(m, "</b><p>");
+    page_number(m, page_count(zombies, "counts.throttled"));
+    markup_raw(m, " throttled, ");
+    page_number(m, page_count(zombies, "counts.watched"));
+    markup_raw(m, " watched</dd></div>");
+}
+
+static void
+tile_held(struct page *p, const json_t *held)
+{
+    struct markup *m = &p->m;
+
+    begin_tile(m, "Held mail");
+    if (page_at(held, "here") == NULL) {
+        markup_raw(m, "?</b><p>unknown</dd></div>");
+        return;
+    }
+    page_number(m, page_count(held, "here"));
+    markup_raw(m, "</b><p>");
+    if (page_at(held, "oldest") != NULL) {
+        markup_raw(m, "the oldest for ");
+        page_age(p, held, "oldest");
+    } else
+        markup_raw(m, "no message");
+    markup_raw(m, "</dd></div>");
+}
+
 void
 page_tiles(struct page *p, const struct page_home *f)
 {
@@ -143,6 +181,8 @@ page_tiles(struct page *p, const struct page_home *f)
     tile_mode(p, f->status);
     tile_accepted(p, f->history);
     tile_refused(p, f->history);
+    tile_zombies(p, f->zombies);
+    tile_held(p, f->held);
     tile_sessions(p, f->status);
     tile_store(p, f->status);
     tile_mta(p, f->status);

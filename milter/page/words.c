@@ -146,6 +146,17 @@ put_day(struct page *p, int64_t at_s)
 }
 
 void
+page_age(struct page *p, const json_t *json, const char *path)
+{
+    int64_t at_s;
+
+    if (!page_when(json, path, &at_s))
+        markup_raw(&p->m, "\xe2\x80\x93");
+    else
+        page_span(&p->m, at_s < p->now_s ? (uint64_t)(p->now_s - at_s) : 0);
+}
+
+void
 page_time(struct page *p, const json_t *json, const char *path)
 {
     int64_t at_s;
