@@ -31,6 +31,7 @@ struct dialog {
     struct journal *journal;
     struct moody *moody; /* the daemon's */
     FILE *log;
+    const char *mta; /* NULL: it does not say */
 };
 
 static void *
@@ -202,6 +203,12 @@ dialog_store(struct dialog *dialog, enum dialog_store store)
 }
 
 void
+dialog_mta(struct dialog *dialog, const char *mta)
+{
+    dialog->mta = mta;
+}
+
+void
 dialog_reload(struct dialog *dialog, const char *config)
 {
     daemon_config_swap(dialog->daemon, read_config(config));
@@ -275,6 +282,8 @@ dialog_connect(struct dialog *dialog, SMFICTX *ctx, const char *addr,
     fake_forget(ctx, 0);
     fake_macro(ctx, SMFIM_CONNECT, "j", "mx.example.org");
     fake_macro(ctx, SMFIM_CONNECT, "{client_addr}", addr);
+    if (dialog->mta != NULL)
+        fake_macro(ctx, SMFIM_CONNECT, "v", dialog->mta);
     if (strcmp(port, "-") != 0)
         fake_macro(ctx, SMFIM_CONNECT, "{daemon_port}", port);
     if (inet_pton(AF_INET, addr, &sa.in.sin_addr) == 1) {
@@ -336,6 +345,19 @@ dialog_rcpt(struct dialog *dialog, SMFICTX *ctx, const char *recipient,
 }
 
 void
+dialog_header(struct dialog *dialog, SMFICTX *ctx, const char *name,
+              const char *value, char answer[DIALOG_ANSWER])
+{
+    char *names[] = {copy(name), copy(value)};
+
+    fake_clear(ctx);
+    read_answer(ctx, dialog->filter.xxfi_header(ctx, names[0], names[1]),
+                answer);
+    free(names[0]);
+    free(names[1]);
+}
+
+void
 dialog_octets(struct dialog *dialog, SMFICTX *ctx, char kind, size_t n,
               char answer[DIALOG_ANSWER])
 {
@@ -364,6 +386,9 @@ dialog_other(struct dialog *dialog, SMFICTX *ctx, char kind,
     case 'E':
         fake_macro(ctx, SMFIM_EOM, "i", "4XYZ");
         status = dialog->filter.xxfi_eom(ctx);
+        break;
+    case 'D':
+        status = dialog->filter.xxfi_data(ctx);
         break;
     case 'A':
         status = dialog->filter.xxfi_abort(ctx);
@@ -420,6 +445,9 @@ play_line(struct dialog *dialog, SMFICTX *ctx, char *line,
         for (char *p = (char *)(uintptr_t)first; *p != '\0'; p++)
             *p = *p == '_' ? ' ' : *p;
         dialog_rcpt(dialog, ctx, second, "error", first, answer);
+        break;
+    case 'N':
+        dialog_header(dialog, ctx, first, second, answer);
         break;
     case 'H':
     case 'B':

@@ -38,6 +38,9 @@ char *dialog_destroy(struct dialog *dialog);
 struct daemon *dialog_daemon(struct dialog *dialog);
 void dialog_store(struct dialog *dialog, enum dialog_store store);
 
+/* The MTA says that it is MTA (kept, not copied) from the next CONNECT on. */
+void dialog_mta(struct dialog *dialog, const char *mta);
+
 /* Another configuration takes the place of the one in force. */
 void dialog_reload(struct dialog *dialog, const char *config);
 
@@ -57,7 +60,8 @@ uint64_t dialog_used(struct dialog *dialog, const char *subject);
  *   X HOST RCPT     RCPT with {rcpt_mailer} = error and this {rcpt_host}, in
  *                   which _ is a blank
  *   H N, B N        a header, a piece of body of N octets
- *   E A Q           end of message, abort, close
+ *   N NAME VALUE    a header
+ *   D E A Q         DATA, end of message, abort, close
  */
 void dialog_play(struct dialog *dialog, SMFICTX *ctx, const char *script,
                  char *answers, size_t size);
@@ -71,6 +75,8 @@ void dialog_mail(struct dialog *dialog, SMFICTX *ctx, const char *sender,
 void dialog_rcpt(struct dialog *dialog, SMFICTX *ctx, const char *recipient,
                  const char *mailer, const char *host,
                  char answer[DIALOG_ANSWER]);
+void dialog_header(struct dialog *dialog, SMFICTX *ctx, const char *name,
+                   const char *value, char answer[DIALOG_ANSWER]);
 void dialog_octets(struct dialog *dialog, SMFICTX *ctx, char kind, size_t n,
                    char answer[DIALOG_ANSWER]);
 void dialog_other(struct dialog *dialog, SMFICTX *ctx, char kind,

@@ -42,6 +42,7 @@ kind_of(const struct option *option)
         return "span";
     case OPTION_TEXT:
     case OPTION_REPLY:
+    case OPTION_ASCII:
     case OPTION_TAG:
     case OPTION_DOTTED_TAG:
         return "text";
@@ -50,19 +51,27 @@ kind_of(const struct option *option)
     }
 }
 
-/* A default as the manual has it: the folder that is chosen when this is built
- * is /run there. */
+/* A default as the manual has it: folders that are chosen when this is built
+ * are the usual ones there. */
 static const char *
 preset_of(const struct option *option, char buf[256])
 {
-    const size_t len = strlen(RUNSTATEDIR);
+    static const struct {
+        const char *chosen, *usual;
+    } folders[] = {{RUNSTATEDIR, "/run"}, {PKGDATADIR, "/usr/share/mortsafe"}};
 
     if (option->preset == NULL)
         return "";
-    if (strncmp(option->preset, RUNSTATEDIR, len) != 0)
-        return option->preset;
-    (void)snprintf(buf, 256, "/run%s", option->preset + len);
-    return buf;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        const size_t len = strlen(folders[i].chosen);
+
+        if (strncmp(option->preset, folders[i].chosen, len) != 0)
+            continue;
+        (void)snprintf(buf, 256, "%s%s", folders[i].usual,
+                       option->preset + len);
+        return buf;
+    }
+    return option->preset;
 }
 
 static void

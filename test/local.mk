@@ -5,9 +5,11 @@ UNIT_TESTS = \
 	%reldir%/test_address \
 	%reldir%/test_alias \
 	%reldir%/test_api_handlers \
+	%reldir%/test_api_zombies \
 	%reldir%/test_api_call \
 	%reldir%/test_breaker \
 	%reldir%/test_callbacks \
+	%reldir%/test_callbacks_judge \
 	%reldir%/test_clerk_share \
 	%reldir%/test_command \
 	%reldir%/test_chart \
@@ -18,24 +20,41 @@ UNIT_TESTS = \
 	%reldir%/test_config_include \
 	%reldir%/test_config_nomem \
 	%reldir%/test_config_store \
+	%reldir%/test_config_zombie \
+	%reldir%/test_contact \
 	%reldir%/test_clerk \
 	%reldir%/test_counts_nomem \
 	%reldir%/test_crowd \
 	%reldir%/test_decision \
 	%reldir%/test_delta \
 	%reldir%/test_denials \
+	%reldir%/test_detector \
+	%reldir%/test_detector_examples \
+	%reldir%/test_detector_form \
+	%reldir%/test_change \
+	%reldir%/test_detect \
+	%reldir%/test_detect_queue \
+	%reldir%/test_detect_redis \
 	%reldir%/test_diary \
+	%reldir%/test_held \
 	%reldir%/test_display \
 	%reldir%/test_domains \
 	%reldir%/test_ears \
 	%reldir%/test_endpoint \
+	%reldir%/test_evidence \
 	%reldir%/test_explain \
+	%reldir%/test_flag \
 	%reldir%/test_fleet \
+	%reldir%/test_hashes \
 	%reldir%/test_history \
 	%reldir%/test_journal \
+	%reldir%/test_maillog \
 	%reldir%/test_metrics \
 	%reldir%/test_markup \
 	%reldir%/test_move \
+	%reldir%/test_notice \
+	%reldir%/test_notice_letter \
+	%reldir%/test_notice_post \
 	%reldir%/test_notify \
 	%reldir%/test_picture \
 	%reldir%/test_peer \
@@ -58,11 +77,16 @@ UNIT_TESTS = \
 	%reldir%/test_redis_script \
 	%reldir%/test_redis_store \
 	%reldir%/test_reload \
+	%reldir%/test_replay \
 	%reldir%/test_reply \
+	%reldir%/test_report \
+	%reldir%/test_run \
 	%reldir%/test_scenario \
 	%reldir%/test_self \
+	%reldir%/test_sim \
 	%reldir%/test_sitekey \
 	%reldir%/test_socket \
+	%reldir%/test_standing \
 	%reldir%/test_status \
 	%reldir%/test_store \
 	%reldir%/test_store_crowd \
@@ -77,7 +101,8 @@ UNIT_TESTS = \
 	%reldir%/test_table \
 	%reldir%/test_top \
 	%reldir%/test_when \
-	%reldir%/test_window
+	%reldir%/test_window \
+	%reldir%/test_zombie
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -89,24 +114,76 @@ LDADD = policy/store/libstore.la policy/libpolicy.la $(CMOCKA_LIBS)
 SCARCE_SOURCES = %reldir%/scarce.c %reldir%/scarce.h
 SCARCE_LINK = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=reallocarray,--wrap=aligned_alloc,--wrap=strdup
+%canon_reldir%_test_zombie_SOURCES = %reldir%/test_zombie.c \
+	%reldir%/judged.c %reldir%/judged.h
+%canon_reldir%_test_explain_SOURCES = %reldir%/test_explain.c \
+	%reldir%/judged.c %reldir%/judged.h
+%canon_reldir%_test_scenario_SOURCES = %reldir%/test_scenario.c \
+	%reldir%/judged.c %reldir%/judged.h
 %canon_reldir%_test_acts_SOURCES = %reldir%/test_acts.c $(SCARCE_SOURCES)
 %canon_reldir%_test_acts_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_config_nomem_SOURCES = %reldir%/test_config_nomem.c $(SCARCE_SOURCES)
 %canon_reldir%_test_config_nomem_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+
+# a detector under hand-made mail, and under much
+DETECTOR_LAB = %reldir%/detector_lab.c %reldir%/detector_lab.h \
+	%reldir%/sim/rng.c %reldir%/sim/rng.h
+%canon_reldir%_test_detector_SOURCES = %reldir%/test_detector.c $(DETECTOR_LAB)
+%canon_reldir%_test_detector_examples_SOURCES = %reldir%/test_detector_examples.c \
+	%reldir%/sim/rng.c %reldir%/sim/rng.h
+%canon_reldir%_test_detector_form_SOURCES = %reldir%/test_detector_form.c \
+	%reldir%/sim/rng.c %reldir%/sim/rng.h
+%canon_reldir%_test_standing_SOURCES = %reldir%/test_standing.c $(DETECTOR_LAB)
+%canon_reldir%_test_sim_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+%canon_reldir%_test_sim_SOURCES = %reldir%/test_sim.c $(ROWS_SOURCES) $(SIM_SOURCES)
+%canon_reldir%_test_sim_LDADD = $(LDADD) $(ZLIB_LIBS)
 
 # of those about milter/; where a fake libmilter stands in, the real is left out
 DAEMON_LDADD = milter/libdaemon.la $(LDADD) $(SODIUM_LIBS)
 DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_alias_LDADD = $(DAEMON_LDADD)
+STUB_SOURCES = %reldir%/stub.c %reldir%/stub.h
+%canon_reldir%_test_notice_SOURCES = %reldir%/test_notice.c $(STUB_SOURCES) $(SCARCE_SOURCES)
+%canon_reldir%_test_notice_LDADD = $(DAEMON_LDADD) $(CURL_LIBS)
+%canon_reldir%_test_notice_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_notice_letter_SOURCES = %reldir%/test_notice_letter.c $(SCARCE_SOURCES)
+%canon_reldir%_test_notice_letter_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_notice_letter_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_notice_post_SOURCES = %reldir%/test_notice_post.c $(STUB_SOURCES)
+%canon_reldir%_test_notice_post_LDADD = $(DAEMON_LDADD) $(CURL_LIBS)
+%canon_reldir%_test_detect_SOURCES = %reldir%/test_detect.c \
+	%reldir%/detect_lab.c %reldir%/detect_lab.h $(SCARCE_SOURCES)
+%canon_reldir%_test_detect_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_detect_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_detect_queue_SOURCES = %reldir%/test_detect_queue.c $(SCARCE_SOURCES)
+%canon_reldir%_test_detect_queue_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_detect_queue_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_callbacks_judge_SOURCES = %reldir%/test_callbacks_judge.c $(DIALOG_SOURCES)
+%canon_reldir%_test_callbacks_judge_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_callbacks_judge_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=detect_note,--wrap=detect_note_held \
+	-Wl,--wrap=detect_hashes,--wrap=detect_frozen
+%canon_reldir%_test_flag_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_hashes_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_history_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_metrics_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_picture_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_top_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_callbacks_SOURCES = %reldir%/test_callbacks.c $(DIALOG_SOURCES)
 %canon_reldir%_test_callbacks_LDADD = $(DAEMON_LDADD)
+API_BENCH = %reldir%/api_bench.c %reldir%/api_bench.h
+%canon_reldir%_test_api_handlers_SOURCES = %reldir%/test_api_handlers.c $(API_BENCH)
+%canon_reldir%_test_api_zombies_SOURCES = %reldir%/test_api_zombies.c $(API_BENCH)
+%canon_reldir%_test_api_zombies_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS) $(JANSSON_LIBS)
 %canon_reldir%_test_api_handlers_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS) $(JANSSON_LIBS)
 %canon_reldir%_test_denials_LDADD = $(LDADD) $(SODIUM_LIBS)
+%canon_reldir%_test_change_SOURCES = %reldir%/test_change.c $(SCARCE_SOURCES)
+%canon_reldir%_test_change_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_change_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_held_SOURCES = %reldir%/test_held.c $(SCARCE_SOURCES)
+%canon_reldir%_test_held_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_held_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_clerk_SOURCES = %reldir%/test_clerk.c $(SCARCE_SOURCES) \
 	%reldir%/faulty_disk.c %reldir%/faulty_disk.h
 %canon_reldir%_test_clerk_LDADD = $(DAEMON_LDADD)
@@ -115,6 +192,7 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 	-Wl,--wrap=clerk_share_acts,--wrap=clerk_share_decision \
 	-Wl,--wrap=clerk_share_audit,--wrap=clerk_share_top \
 	-Wl,--wrap=store_board_fields,--wrap=store_board_put \
+	-Wl,--wrap=store_board_remove,--wrap=clerk_share_change_now \
 	-Wl,--wrap=store_redis_shadow
 %canon_reldir%_test_counts_nomem_SOURCES = %reldir%/test_counts_nomem.c $(SCARCE_SOURCES)
 %canon_reldir%_test_counts_nomem_LDADD = $(DAEMON_LDADD)
@@ -132,6 +210,12 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 %canon_reldir%_test_progress_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_reload_SOURCES = %reldir%/test_reload.c $(DIALOG_SOURCES)
 %canon_reldir%_test_reload_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_maillog_LDADD = ctl/libctl.la $(LDADD)
+%canon_reldir%_test_replay_SOURCES = %reldir%/test_replay.c $(SCARCE_SOURCES)
+%canon_reldir%_test_replay_LDADD = ctl/libctl.la $(LDADD) $(JANSSON_LIBS) $(ZLIB_LIBS)
+%canon_reldir%_test_replay_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_report_SOURCES = %reldir%/test_report.c $(SCARCE_SOURCES)
+%canon_reldir%_test_report_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_reply_SOURCES = %reldir%/test_reply.c \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_reply_LDADD = $(DAEMON_LDADD)
@@ -159,6 +243,9 @@ FILES_SOURCES = $(LAB_SOURCES) %reldir%/store_files.c %reldir%/store_files.h
 %canon_reldir%_test_redis_away_SOURCES = %reldir%/test_redis_away.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_clerk_share_SOURCES = %reldir%/test_clerk_share.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_clerk_share_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_detect_redis_SOURCES = %reldir%/test_detect_redis.c \
+	%reldir%/detect_lab.c %reldir%/detect_lab.h $(REDIS_LAB_SOURCES)
+%canon_reldir%_test_detect_redis_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_redis_board_SOURCES = %reldir%/test_redis_board.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_redis_store_SOURCES = %reldir%/test_redis_store.c $(REDIS_LAB_SOURCES)
 %canon_reldir%_test_store_SOURCES = %reldir%/test_store.c $(REDIS_LAB_SOURCES)
@@ -208,6 +295,12 @@ check_PROGRAMS += %reldir%/mortsafe-stepped
 %canon_reldir%_mortsafe_stepped_SOURCES = milter/main.c %reldir%/stepped_clock.c
 %canon_reldir%_mortsafe_stepped_LDADD = milter/libdaemon.la policy/store/libstore.la \
 	policy/libpolicy.la $(MILTER_LIBS) $(SODIUM_LIBS)
+# the same clock for a program that is not ours; no sanitizer of ours is in it
+check_DATA = %reldir%/wall_clock.so
+%reldir%/wall_clock.so: %D%/wall_clock.c
+	$(AM_V_CC)$(CC) -O2 -shared -fPIC -o $@ $(srcdir)/%reldir%/wall_clock.c
+CLEANFILES += %reldir%/wall_clock.so
+EXTRA_DIST += %reldir%/wall_clock.c
 check_PROGRAMS += %reldir%/mortsafe-unending
 %canon_reldir%_mortsafe_unending_SOURCES = milter/main.c %reldir%/unending.c
 %canon_reldir%_mortsafe_unending_LDADD = milter/libdaemon.la policy/store/libstore.la \
@@ -228,9 +321,12 @@ E2E_TESTS = \
 	%reldir%/e2e/t_daemon.py \
 	%reldir%/e2e/t_fleet.py \
 	%reldir%/e2e/t_fleet_desk.py \
+	%reldir%/e2e/t_held_postfix.py \
+	%reldir%/e2e/t_held_sendmail.py \
 	%reldir%/e2e/t_limits_postfix.py \
 	%reldir%/e2e/t_limits_sendmail.py \
 	%reldir%/e2e/t_local.py \
+	%reldir%/e2e/t_notice.py \
 	%reldir%/e2e/t_page.py \
 	%reldir%/e2e/t_ports.py \
 	%reldir%/e2e/t_protocol.py \
@@ -241,7 +337,11 @@ E2E_TESTS = \
 	%reldir%/e2e/t_routing_postfix.py \
 	%reldir%/e2e/t_routing_sendmail.py \
 	%reldir%/e2e/t_tools.py \
-	%reldir%/e2e/t_traps.py
+	%reldir%/e2e/t_traps.py \
+	%reldir%/e2e/t_zombie_fleet.py \
+	%reldir%/e2e/t_zombie_peace.py \
+	%reldir%/e2e/t_zombie_postfix.py \
+	%reldir%/e2e/t_zombie_sendmail.py
 TESTS += $(E2E_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS) $(E2E_TESTS) %reldir%/tsan.supp %reldir%/check %reldir%/demo %reldir%/e2e %reldir%/page \
 	%reldir%/data %reldir%/scenario %reldir%/schema %reldir%/fuzz/seeds
@@ -250,6 +350,7 @@ include %D%/ctl/local.mk
 include %D%/fuzz/local.mk
 include %D%/bench/local.mk
 include %D%/fault/local.mk
+include %D%/sim/local.mk
 
 # for test/check, which plays the ones side by side and the others in turn
 list-side-by-side:

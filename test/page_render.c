@@ -47,6 +47,8 @@ render(const json_t *all, size_t *len)
                             .clients = answer(all, "clients"),
                             .decisions = answer(all, "decisions"),
                             .would = answer(all, "would"),
+                            .zombies = answer(all, "zombies"),
+                            .held = answer(all, "held"),
                             .now_s = now_s,
                             .pseudonyms = pseudonyms,
                             .still = json_is_true(answer(all, "still"))},

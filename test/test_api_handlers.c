@@ -18,385 +18,10 @@
 #include "milter/api/find.h"
 #include "milter/api/json.h"
 #include "milter/api/pick.h"
-#include "milter/api/routes.h"
 #include "milter/api/use.h"
-#include "milter/step.h"
 #include "policy/limit.h"
-#include "policy/store/memory.h"
-#include "test/heard.h"
+#include "test/api_bench.h"
 #include "test/unit.h"
-
-enum { NOW_S = 1795357072 }; /* 2026-11-22T14:17:52Z */
-
-static const char text[] =
-    "mode = enforce\n"
-    "users { fold = yes  default_domain = example.org }\n"
-    "domains local { list = example.org }\n"
-    "network office { addr = 192.0.2.0/24  relay = any }\n"
-    "listener submission { port = 587  auth = require  tls = allow }\n"
-    "limit burst { off = yes }\nlimit message { off = yes }\n"
-    "limit user_all { off = yes }\nlimit user_bad { off = yes }\n"
-    "limit relay { off = yes }\nlimit connect { off = yes }\n"
-    "limit harvest { off = yes }\n"
-    "limit user { key = user  count = external  rate = 300/1h, 1000/1d\n"
-    "  rates = texthash:%s }\n"
-    "limit volume { key = user  count = bytes  rate = 20M/1d }\n"
-    "limit box { key = user+sender  count = messages  rate = 20/1h }\n"
-    "limit net { key = prefix  count = messages  rate = 50/1h }\n"
-    "limit host { key = client  count = connections  rate = 30/1m }\n"
-    "exempt news { user = news@example.org  skip = limit.user\n"
-    "  note = \"weekly list\" }\n"
-    "exempt both { user = ann@example.org  client = 192.0.2.9\n"
-    "  skip = limits }\n";
-
-/* ----- a store that fails when it is told to */
-
-struct moody {
-    struct store store; /* first, so that one is the other */
-    struct store *real;
-    enum ms_err err; /* MS_OK: it does not */
-};
-
-static struct moody *
-moody_of(struct store *store)
-{
-    return (struct moody *)store;
-}
-
-static enum ms_err
-moody_submit(struct store *store, const struct charge_item *items, size_t n,
-             struct store_time now, struct store_ticket **out)
-{
-    struct moody *m = moody_of(store);
-
-    return m->err != MS_OK ? m->err : store_submit(m->real, items, n, now, out);
-}
-
-static enum ms_err
-moody_collect(struct store *store, struct store_ticket *ticket,
-              struct mono deadline, struct charge_answers *out)
-{
-    return store_collect(moody_of(store)->real, ticket, deadline, out);
-}
-
-static enum ms_err
-moody_update(struct store *store, const struct subject *subject,
-             struct store_time now,
-             enum ms_err (*change)(void *arg, struct store_state *state),
-             void *arg)
-{
-    return store_update(moody_of(store)->real, subject, now, change, arg);
-}
-
-static enum ms_err
-moody_get(struct store *store, const struct subject *subject,
-          struct store_time now, bool *found, struct store_record *out)
-{
-    struct moody *m = moody_of(store);
-
-    return m->err != MS_OK ? m->err
-                           : store_get(m->real, subject, now, found, out);
-}
-
-static enum ms_err
-moody_list(struct store *store, enum subject_kind kind, struct store_time now,
-           bool (*each)(void *arg, const struct store_record *record),
-           void *arg)
-{
-    struct moody *m = moody_of(store);
-
-    return m->err != MS_OK ? m->err : store_list(m->real, kind, now, each, arg);
-}
-
-static enum ms_err
-moody_forget(struct store *store, const struct subject *subject,
-             struct store_time now, bool *found)
-{
-    struct moody *m = moody_of(store);
-
-    return m->err != MS_OK ? m->err
-                           : store_forget(m->real, subject, now, found);
-}
-
-static enum ms_err
-moody_reset(struct store *store, const struct subject *subject, uint64_t window,
-            struct store_time now, bool *found)
-{
-    struct moody *m = moody_of(store);
-
-    return m->err != MS_OK ? m->err
-                           : store_reset(m->real, subject, window, now, found);
-}
-
-static void
-moody_destroy(struct store *store)
-{
-    store_destroy(moody_of(store)->real);
-    free(store);
-}
-
-static struct store *
-moody_create(void)
-{
-    static const struct store_ops ops = {
-        .submit = moody_submit,
-        .collect = moody_collect,
-        .update = moody_update,
-        .get = moody_get,
-        .list = moody_list,
-        .forget = moody_forget,
-        .reset = moody_reset,
-        .destroy = moody_destroy,
-    };
-    struct moody *m = calloc(1, sizeof(*m));
-
-    assert_non_null(m);
-    m->store.ops = &ops;
-    assert_int_equal(store_memory_create(64 << 20, &m->real), MS_OK);
-    return &m->store;
-}
-
-/* ----- the desk */
-
-struct bench {
-    char table[64];
-    FILE *log;
-    struct journal *journal;
-    struct desk desk;
-    struct peer peer;
-    int64_t now_s;
-
-    unsigned rights; /* of whoever asks */
-    unsigned status; /* of the last answer */
-    json_t *answer;
-};
-
-static struct store_time
-bench_now(void *arg)
-{
-    struct bench *b = arg;
-
-    return (struct store_time){.mono = {(b->now_s - NOW_S + 1000000) * 1000},
-                               .wall = {b->now_s}};
-}
-
-static void
-bench_acts(void *arg, struct acts *acts)
-{
-    struct bench *b = arg;
-
-    daemon_acts_swap(b->desk.daemon, acts);
-}
-
-static uint64_t
-bench_keep_s(void *arg)
-{
-    (void)arg;
-    return 14 * 86400;
-}
-
-static void
-bench_rank(void *arg, const struct store_record *record)
-{
-    struct bench *b = arg;
-    const struct config *config = daemon_config_get(b->desk.daemon);
-
-    top_rank(b->desk.top, config, record);
-    daemon_config_put(b->desk.daemon, config);
-}
-
-static struct config *
-bench_config(struct bench *b)
-{
-    static struct heard heard;
-    char whole[sizeof(text) + sizeof(b->table)];
-    struct config *config = NULL;
-    FILE *table;
-
-    (void)snprintf(b->table, sizeof(b->table), "/tmp/mortsafe-api-%ld",
-                   (long)getpid());
-    table = fopen(b->table, "we");
-    assert_non_null(table);
-    (void)fputs("plan@example.org 50/1h\n", table);
-    (void)fclose(table);
-    (void)snprintf(whole, sizeof(whole), text, b->table);
-    if (heard_load(&heard, whole, NOW_S, &config) != MS_OK)
-        fail_msg("%s", heard.text);
-    return config;
-}
-
-static void
-bench_daemon(struct bench *b)
-{
-    struct spool_target target = {.to = LOG_TO_STDERR};
-    struct config *config = bench_config(b);
-    struct store *store = moody_create();
-    struct pool *steps;
-
-    b->log = tmpfile();
-    assert_non_null(b->log);
-    target.fd = fileno(b->log);
-    assert_int_equal(
-        journal_create(&target, LOG_TEXT, 7, "mx1.example.org", &b->journal),
-        MS_OK);
-    assert_int_equal(pool_create(sizeof(struct step), &steps), MS_OK);
-    assert_int_equal(
-        daemon_create(config, store, steps, b->journal, &b->desk.daemon),
-        MS_OK);
-}
-
-static void
-bench_clerk(struct bench *b)
-{
-    struct desk *desk = &b->desk;
-    const struct clerk_needs needs = {
-        .diary = desk->diary,
-        .history = desk->history,
-        .pictures = desk->pictures,
-        .top = desk->top,
-        .store = daemon_store(desk->daemon),
-        .journal = b->journal,
-        .host = desk->host,
-        .acts = bench_acts,
-        .keep_s = bench_keep_s,
-        .rank = bench_rank,
-        .now = bench_now,
-        .arg = b,
-    };
-
-    assert_int_equal(clerk_create(&needs, &desk->clerk), MS_OK);
-}
-
-static int
-set_up(void **state)
-{
-    static const uint8_t key[ALIAS_KEY] = {1, 2, 3};
-    struct bench *b = calloc(1, sizeof(*b));
-    struct desk *desk = &b->desk;
-    struct why why;
-
-    b->now_s = NOW_S;
-    b->peer.uid = 1000;
-    b->rights = API_READ | API_RESET | API_RELEASE | API_ALL;
-    (void)snprintf(b->peer.by, sizeof(b->peer.by), "ann (uid 1000)");
-    desk->host = "mx1.example.org";
-    desk->path = "t";
-    desk->type = STORE_MEMORY;
-    desk->now = bench_now;
-    desk->arg = b;
-    bench_daemon(b);
-    assert_int_equal(
-        diary_open(NULL, (struct wall){NOW_S}, NULL, NULL, &desk->diary, &why),
-        MS_OK);
-    assert_int_equal(history_create(&desk->history), MS_OK);
-    assert_int_equal(pictures_create(1000, &desk->pictures), MS_OK);
-    assert_int_equal(top_create(&desk->top), MS_OK);
-    assert_int_equal(alias_create(key, &desk->alias), MS_OK);
-    assert_int_equal(grants_create(&desk->grants), MS_OK);
-    assert_int_equal(desk_turns_create(&desk->turns), MS_OK);
-    bench_clerk(b);
-    *state = b;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct bench *b = *state;
-    struct desk *desk = &b->desk;
-
-    json_decref(b->answer);
-    clerk_destroy(desk->clerk);
-    desk_turns_destroy(desk->turns);
-    grants_destroy(desk->grants);
-    alias_destroy(desk->alias);
-    top_destroy(desk->top);
-    pictures_destroy(desk->pictures);
-    history_destroy(desk->history);
-    diary_close(desk->diary);
-    daemon_destroy(desk->daemon);
-    journal_destroy(b->journal);
-    (void)fclose(b->log);
-    (void)remove(b->table);
-    free(b);
-    return 0;
-}
-
-/* ----- asking */
-
-static json_t *
-ask(struct bench *b, enum api_method method, const char *target,
-    const char *body)
-{
-    struct api_call call = {.desk = &b->desk,
-                            .peer = &b->peer,
-                            .now = bench_now(b),
-                            .method = method,
-                            .rights = b->rights};
-    const struct api_route *route;
-    struct why why = {.text = ""};
-
-    json_decref(b->answer);
-    b->answer = NULL;
-    if (api_call_target(&call, target, &why) != MS_OK)
-        fail_msg("%s: %s", target, why.text);
-    if (method != API_GET &&
-        api_call_body(&call, body, strlen(body), &why) != MS_OK)
-        fail_msg("%s: %s", body, why.text);
-    route = api_route_of(&call);
-    if (route == NULL)
-        fail_msg("%s: no such route", target);
-    route->handle(&call);
-    b->answer = json_incref(call.json);
-    b->status = call.status;
-    api_call_end(&call);
-    return b->answer;
-}
-
-static json_t *
-get(struct bench *b, const char *target)
-{
-    return ask(b, API_GET, target, "");
-}
-
-/* What stands at PATH ("limits.0.used") of JSON; NULL: nothing. */
-static json_t *
-at(json_t *json, const char *path)
-{
-    while (json != NULL && *path != '\0') {
-        char word[64];
-        size_t len = strcspn(path, ".");
-
-        (void)snprintf(word, sizeof(word), "%.*s", (int)len, path);
-        json = json_is_array(json)
-                   ? json_array_get(json, (size_t)strtoul(word, NULL, 10))
-                   : json_object_get(json, word);
-        path += len + (path[len] == '.');
-    }
-    return json;
-}
-
-static const char *
-string_at(json_t *json, const char *path)
-{
-    const char *string = json_string_value(at(json, path));
-
-    return string != NULL ? string : "(none)";
-}
-
-static long
-number_at(json_t *json, const char *path)
-{
-    json_t *number = at(json, path);
-
-    return json_is_integer(number) ? (long)json_integer_value(number) : -1;
-}
-
-static size_t
-size_at(json_t *json, const char *path)
-{
-    return json_array_size(at(json, path));
-}
 
 /* The use of limit NAME by SPAN in a subject's answer. */
 static json_t *
@@ -405,25 +30,16 @@ use_at(json_t *json, const char *name, long span_s)
     size_t i;
     json_t *use;
 
-    json_array_foreach(at(json, "limits"), i, use)
+    json_array_foreach(bench_at(json, "limits"), i, use)
     {
-        if (strcmp(string_at(use, "limit"), name) == 0 &&
-            number_at(use, "span_s") == span_s)
+        if (strcmp(bench_string(use, "limit"), name) == 0 &&
+            bench_number(use, "span_s") == span_s)
             return use;
     }
     return NULL;
 }
 
 /* ----- what is counted */
-
-static struct subject
-subject_of(const char *id)
-{
-    struct subject subject;
-
-    assert_int_equal(subject_parse(id, &subject, NULL), MS_OK);
-    return subject;
-}
 
 static const struct limit *
 limit_called(const struct config *config, const char *name)
@@ -470,7 +86,7 @@ static void
 count(struct bench *b, const char *id, const char *name, struct rate rate,
       uint32_t n)
 {
-    struct subject subject = subject_of(id);
+    struct subject subject = bench_subject(id);
 
     count_of(b, &subject, name, rate, n);
 }
@@ -592,24 +208,25 @@ test_bare_keys(void **state)
 {
     struct bench *b = *state;
 
-    get(b, "/v1/subjects/ann@example.org");
+    bench_get(b, "/v1/subjects/ann@example.org");
     assert_int_equal(b->status, 404);
     count(b, "sender:ann@example.org", "box", (struct rate){20, 3600}, 1);
-    get(b, "/v1/subjects/ann@example.org");
+    bench_get(b, "/v1/subjects/ann@example.org");
     assert_int_equal(b->status, 200);
-    assert_string_equal(string_at(b->answer, "id"), "sender:ann@example.org");
-    count(b, "user:ann@example.org", "user", hour, 1);
-    get(b, "/v1/subjects/ann@example.org");
-    assert_string_equal(string_at(b->answer, "id"), "user:ann@example.org");
-    assert_string_equal(string_at(b->answer, "also.0"),
+    assert_string_equal(bench_string(b->answer, "id"),
                         "sender:ann@example.org");
-    get(b, "/v1/subjects/Ann");
-    assert_string_equal(string_at(b->answer, "id"), "user:ann@example.org");
-    ask(b, API_POST, "/v1/subjects/bob@example.org/exempt", "{}");
+    count(b, "user:ann@example.org", "user", hour, 1);
+    bench_get(b, "/v1/subjects/ann@example.org");
+    assert_string_equal(bench_string(b->answer, "id"), "user:ann@example.org");
+    assert_string_equal(bench_string(b->answer, "also.0"),
+                        "sender:ann@example.org");
+    bench_get(b, "/v1/subjects/Ann");
+    assert_string_equal(bench_string(b->answer, "id"), "user:ann@example.org");
+    bench_ask(b, API_POST, "/v1/subjects/bob@example.org/exempt", "{}");
     assert_int_equal(b->status, 400);
-    ask(b, API_POST, "/v1/subjects/198.51.100.7/exempt", "{}");
+    bench_ask(b, API_POST, "/v1/subjects/198.51.100.7/exempt", "{}");
     assert_int_equal(b->status, 200);
-    assert_string_equal(string_at(b->answer, "act.subject"),
+    assert_string_equal(bench_string(b->answer, "act.subject"),
                         "client:198.51.100.7");
 }
 
@@ -623,24 +240,24 @@ test_pseudonyms(void **state)
     add_decision(b, "user:bob@example.org", "bob@example.org", "0A", 0);
     alias_of(b->desk.alias, "ann@example.org", alias);
     (void)snprintf(target, sizeof(target), "/v1/subjects/user:%s", alias);
-    get(b, target);
-    assert_string_equal(string_at(b->answer, "id"), "user:ann@example.org");
+    bench_get(b, target);
+    assert_string_equal(bench_string(b->answer, "id"), "user:ann@example.org");
     alias_of(b->desk.alias, "bob@example.org", alias);
     b->peer.tcp = true;
     (void)snprintf(target, sizeof(target), "/v1/subjects/user:%s", alias);
-    get(b, target);
+    bench_get(b, target);
     assert_int_equal(b->status, 200);
     /* nobody tries names where only pseudonyms are told */
-    get(b, "/v1/subjects/user:ann@example.org");
+    bench_get(b, "/v1/subjects/user:ann@example.org");
     assert_int_equal(b->status, 404);
-    get(b, "/v1/decisions?user=bob@example.org");
+    bench_get(b, "/v1/decisions?user=bob@example.org");
     assert_int_equal(b->status, 400);
-    get(b, "/v1/decisions?subject=user:bob@example.org");
+    bench_get(b, "/v1/decisions?subject=user:bob@example.org");
     assert_int_equal(b->status, 404);
     (void)snprintf(target, sizeof(target), "/v1/decisions?subject=user:%s",
                    alias);
-    get(b, target);
-    assert_int_equal(size_at(b->answer, "decisions"), 1);
+    bench_get(b, target);
+    assert_int_equal(bench_size(b->answer, "decisions"), 1);
 }
 
 /* Those that were busy are remembered longer than what they did. */
@@ -648,7 +265,7 @@ static void
 test_a_pseudonym_of_nobody_any_more(void **state)
 {
     struct bench *b = *state;
-    struct subject cy = subject_of("sender:cy@example.org");
+    struct subject cy = bench_subject("sender:cy@example.org");
     char alias[ALIAS_TEXT], target[64];
     bool found;
 
@@ -658,14 +275,15 @@ test_a_pseudonym_of_nobody_any_more(void **state)
     assert_int_equal(
         store_forget(daemon_store(b->desk.daemon), &cy, bench_now(b), &found),
         MS_OK);
-    get(b, target);
+    bench_get(b, target);
     assert_int_equal(b->status, 404);
-    assert_non_null(strstr(string_at(b->answer, "detail"), "cy@example.org"));
+    assert_non_null(
+        strstr(bench_string(b->answer, "detail"), "cy@example.org"));
     b->peer.tcp = true;
-    get(b, target);
+    bench_get(b, target);
     assert_int_equal(b->status, 404);
-    assert_null(strstr(string_at(b->answer, "detail"), "cy@"));
-    assert_non_null(strstr(string_at(b->answer, "detail"), "pseudonym"));
+    assert_null(strstr(bench_string(b->answer, "detail"), "cy@"));
+    assert_non_null(strstr(bench_string(b->answer, "detail"), "pseudonym"));
 }
 
 /* ----- one subject */
@@ -678,23 +296,24 @@ test_uses(void **state)
 
     count(b, "user:ann@example.org", "user", hour, 301);
     count(b, "user:ann@example.org", "user", (struct rate){5, 7200}, 1);
-    get(b, "/v1/subjects/user:ann@example.org");
+    bench_get(b, "/v1/subjects/user:ann@example.org");
     assert_int_equal(b->status, 200);
     use = use_at(b->answer, "user", 3600);
-    assert_int_equal(number_at(use, "used"), 301);
-    assert_string_equal(string_at(use, "rate.text"), "300/1h");
-    assert_string_equal(string_at(use, "by"), "configuration");
-    assert_string_equal(string_at(use, "mode"), "enforce");
-    assert_int_equal(number_at(use, "slices.12"), 301);
-    assert_int_equal(number_at(use, "slice_s"), 300);
+    assert_int_equal(bench_number(use, "used"), 301);
+    assert_string_equal(bench_string(use, "rate.text"), "300/1h");
+    assert_string_equal(bench_string(use, "by"), "configuration");
+    assert_string_equal(bench_string(use, "mode"), "enforce");
+    assert_int_equal(bench_number(use, "slices.12"), 301);
+    assert_int_equal(bench_number(use, "slice_s"), 300);
     /* the clock stands at 1000000 s: 100 s into a slice of 300 */
-    assert_int_equal(number_at(use, "room_s"), 13 * 300 - 1000000 % 300);
+    assert_int_equal(bench_number(use, "room_s"), 13 * 300 - 1000000 % 300);
     /* no count yet, but it would be counted */
     use = use_at(b->answer, "user", 86400);
-    assert_int_equal(number_at(use, "used"), 0);
-    assert_int_equal(number_at(use, "room_s"), 0);
+    assert_int_equal(bench_number(use, "used"), 0);
+    assert_int_equal(bench_number(use, "room_s"), 0);
     assert_string_equal(
-        string_at(use_at(b->answer, "volume", 86400), "rate.text"), "20M/1d");
+        bench_string(use_at(b->answer, "volume", 86400), "rate.text"),
+        "20M/1d");
     /* neither limits of others nor windows that no limit has */
     assert_null(use_at(b->answer, "net", 3600));
     assert_null(use_at(b->answer, "host", 60));
@@ -709,11 +328,12 @@ test_table_rates(void **state)
     json_t *use;
 
     count(b, "user:plan@example.org", "user", (struct rate){50, 3600}, 25);
-    get(b, "/v1/subjects/user:plan@example.org");
+    bench_get(b, "/v1/subjects/user:plan@example.org");
     use = use_at(b->answer, "user", 3600);
-    assert_string_equal(string_at(use, "rate.text"), "50/1h");
-    assert_string_equal(string_at(use, "by"), "table");
-    assert_int_equal((int)(json_number_value(at(use, "share")) * 1000), 500);
+    assert_string_equal(bench_string(use, "rate.text"), "50/1h");
+    assert_string_equal(bench_string(use, "by"), "table");
+    assert_int_equal((int)(json_number_value(bench_at(use, "share")) * 1000),
+                     500);
     assert_null(use_at(b->answer, "user", 86400));
 }
 
@@ -724,24 +344,25 @@ test_raised_rates(void **state)
     json_t *use;
 
     count(b, "user:ann@example.org", "user", day, 1200);
-    ask(b, API_POST, "/v1/subjects/user:ann@example.org/raise",
+    bench_ask(
+        b, API_POST, "/v1/subjects/user:ann@example.org/raise",
         "{\"limit\": \"user\", \"rates\": \"2000/1d\", \"until\": \"7d\"}");
     assert_int_equal(b->status, 200);
-    get(b, "/v1/subjects/user:ann@example.org");
+    bench_get(b, "/v1/subjects/user:ann@example.org");
     use = use_at(b->answer, "user", 86400);
-    assert_string_equal(string_at(use, "rate.text"), "2000/1d");
-    assert_string_equal(string_at(use, "by"), "raised");
-    assert_string_equal(string_at(use, "raised.rates"), "2000/1d");
-    assert_int_equal(number_at(use, "room_s"), 0);
+    assert_string_equal(bench_string(use, "rate.text"), "2000/1d");
+    assert_string_equal(bench_string(use, "by"), "raised");
+    assert_string_equal(bench_string(use, "raised.rates"), "2000/1d");
+    assert_int_equal(bench_number(use, "room_s"), 0);
     /* the other span stays as it is */
     use = use_at(b->answer, "user", 3600);
-    assert_string_equal(string_at(use, "by"), "configuration");
-    assert_int_equal(size_at(b->answer, "acts"), 1);
+    assert_string_equal(bench_string(use, "by"), "configuration");
+    assert_int_equal(bench_size(b->answer, "acts"), 1);
     /* once it is over, all is as it was */
     b->now_s += 8 * 86400;
-    get(b, "/v1/subjects/user:ann@example.org");
+    bench_get(b, "/v1/subjects/user:ann@example.org");
     use = use_at(b->answer, "user", 86400);
-    assert_string_equal(string_at(use, "by"), "configuration");
+    assert_string_equal(bench_string(use, "by"), "configuration");
 }
 
 static void
@@ -750,13 +371,13 @@ test_prefixes_and_clients(void **state)
     struct bench *b = *state;
 
     count(b, "prefix:192.0.2.0/24", "net", (struct rate){50, 3600}, 1);
-    get(b, "/v1/subjects/prefix:192.0.2.0%2F24");
+    bench_get(b, "/v1/subjects/prefix:192.0.2.0%2F24");
     assert_int_equal(b->status, 200);
     assert_non_null(use_at(b->answer, "net", 3600));
     assert_null(use_at(b->answer, "host", 60));
     count(b, "client:192.0.2.7", "host", (struct rate){30, 60}, 31);
-    get(b, "/v1/subjects/192.0.2.7");
-    assert_int_equal(number_at(use_at(b->answer, "host", 60), "used"), 31);
+    bench_get(b, "/v1/subjects/192.0.2.7");
+    assert_int_equal(bench_number(use_at(b->answer, "host", 60), "used"), 31);
 }
 
 static void
@@ -766,26 +387,28 @@ test_exemptions(void **state)
 
     count(b, "user:news@example.org", "user", hour, 1);
     count(b, "user:ann@example.org", "user", hour, 1);
-    get(b, "/v1/subjects/user:news@example.org");
-    assert_int_equal(size_at(b->answer, "exemptions"), 1);
-    assert_string_equal(string_at(b->answer, "exemptions.0.name"), "news");
-    assert_string_equal(string_at(b->answer, "exemptions.0.note"),
+    bench_get(b, "/v1/subjects/user:news@example.org");
+    assert_int_equal(bench_size(b->answer, "exemptions"), 1);
+    assert_string_equal(bench_string(b->answer, "exemptions.0.name"), "news");
+    assert_string_equal(bench_string(b->answer, "exemptions.0.note"),
                         "weekly list");
-    assert_string_equal(string_at(b->answer, "exemptions.0.limits.0"), "user");
-    assert_int_equal(size_at(b->answer, "exemptions.0.besides"), 0);
-    get(b, "/v1/subjects/user:ann@example.org");
-    assert_string_equal(string_at(b->answer, "exemptions.0.name"), "both");
-    assert_string_equal(string_at(b->answer, "exemptions.0.limits"), "all");
-    assert_string_equal(string_at(b->answer, "exemptions.0.besides.0"),
+    assert_string_equal(bench_string(b->answer, "exemptions.0.limits.0"),
+                        "user");
+    assert_int_equal(bench_size(b->answer, "exemptions.0.besides"), 0);
+    bench_get(b, "/v1/subjects/user:ann@example.org");
+    assert_string_equal(bench_string(b->answer, "exemptions.0.name"), "both");
+    assert_string_equal(bench_string(b->answer, "exemptions.0.limits"), "all");
+    assert_string_equal(bench_string(b->answer, "exemptions.0.besides.0"),
                         "client");
     /* the same one from the other side; and an act of the prefix around it */
-    ask(b, API_POST, "/v1/subjects/prefix:192.0.2.0%2F24/exempt", "{}");
+    bench_ask(b, API_POST, "/v1/subjects/prefix:192.0.2.0%2F24/exempt", "{}");
     count(b, "client:192.0.2.9", "host", (struct rate){30, 60}, 1);
-    get(b, "/v1/subjects/client:192.0.2.9");
-    assert_string_equal(string_at(b->answer, "exemptions.0.besides.0"), "user");
-    assert_string_equal(string_at(b->answer, "exemptions.1.subject"),
+    bench_get(b, "/v1/subjects/client:192.0.2.9");
+    assert_string_equal(bench_string(b->answer, "exemptions.0.besides.0"),
+                        "user");
+    assert_string_equal(bench_string(b->answer, "exemptions.1.subject"),
                         "prefix:192.0.2.0/24");
-    assert_int_equal(size_at(b->answer, "acts"), 0);
+    assert_int_equal(bench_size(b->answer, "acts"), 0);
 }
 
 static void
@@ -802,13 +425,13 @@ test_decisions_of_a_subject(void **state)
     /* one that is about no limit names its login all the same */
     b->now_s++;
     add_decision(b, "", "ann@example.org", "FF", 0);
-    get(b, "/v1/subjects/user:ann@example.org");
+    bench_get(b, "/v1/subjects/user:ann@example.org");
     assert_int_equal(b->status, 200);
-    assert_int_equal(size_at(b->answer, "decisions"), 20);
-    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "FF");
-    assert_string_equal(string_at(b->answer, "decisions.1.ref"), "18");
-    get(b, "/v1/subjects/user:ann@example.org/export");
-    assert_int_equal(size_at(b->answer, "subject.decisions"), 26);
+    assert_int_equal(bench_size(b->answer, "decisions"), 20);
+    assert_string_equal(bench_string(b->answer, "decisions.0.ref"), "FF");
+    assert_string_equal(bench_string(b->answer, "decisions.1.ref"), "18");
+    bench_get(b, "/v1/subjects/user:ann@example.org/export");
+    assert_int_equal(bench_size(b->answer, "subject.decisions"), 26);
 }
 
 /* ----- lists */
@@ -839,33 +462,33 @@ test_pages(void **state)
         json_t *row;
         size_t i;
 
-        get(b, target);
+        bench_get(b, target);
         assert_int_equal(b->status, 200);
-        assert_string_equal(string_at(b->answer, "from"), "top");
-        json_array_foreach(at(b->answer, "subjects"), i, row)
+        assert_string_equal(bench_string(b->answer, "from"), "top");
+        json_array_foreach(bench_at(b->answer, "subjects"), i, row)
         {
-            assert_true(number_at(row, "used") < before);
-            before = number_at(row, "used");
-            (void)snprintf(last, sizeof(last), "%s", string_at(row, "id"));
+            assert_true(bench_number(row, "used") < before);
+            before = bench_number(row, "used");
+            (void)snprintf(last, sizeof(last), "%s", bench_string(row, "id"));
             seen++;
         }
         pages++;
-        if (!json_is_string(at(b->answer, "next")))
+        if (!json_is_string(bench_at(b->answer, "next")))
             break;
         (void)snprintf(target, sizeof(target),
                        "/v1/subjects?kind=user&sort=external&limit=10&"
                        "cursor=%s",
-                       string_at(b->answer, "next"));
+                       bench_string(b->answer, "next"));
     }
     assert_int_equal(seen, 25);
     assert_int_equal(pages, 3);
     assert_string_equal(last, "user:u1@example.org");
     /* a cursor goes with its question */
-    get(b, "/v1/subjects?kind=user&sort=external&limit=10");
+    bench_get(b, "/v1/subjects?kind=user&sort=external&limit=10");
     (void)snprintf(target, sizeof(target),
                    "/v1/subjects?kind=user&sort=share&cursor=%s",
-                   string_at(b->answer, "next"));
-    get(b, target);
+                   bench_string(b->answer, "next"));
+    bench_get(b, target);
     assert_int_equal(b->status, 400);
 }
 
@@ -877,11 +500,11 @@ test_figures_are_of_now(void **state)
     fill(b, 3);
     b->now_s += 2 * 3600;
     count(b, "user:u1@example.org", "user", hour, 2);
-    get(b, "/v1/subjects?sort=external");
-    assert_int_equal(size_at(b->answer, "subjects"), 1);
-    assert_string_equal(string_at(b->answer, "subjects.0.id"),
+    bench_get(b, "/v1/subjects?sort=external");
+    assert_int_equal(bench_size(b->answer, "subjects"), 1);
+    assert_string_equal(bench_string(b->answer, "subjects.0.id"),
                         "user:u1@example.org");
-    assert_int_equal(number_at(b->answer, "subjects.0.used"), 2);
+    assert_int_equal(bench_number(b->answer, "subjects.0.used"), 2);
 }
 
 static void
@@ -891,13 +514,13 @@ test_kinds_are_merged_by_share(void **state)
 
     count(b, "user:ann@example.org", "user", hour, 150);
     count(b, "client:192.0.2.7", "host", (struct rate){30, 60}, 29);
-    get(b, "/v1/subjects");
-    assert_string_equal(string_at(b->answer, "sort"), "share");
-    assert_string_equal(string_at(b->answer, "subjects.0.id"),
+    bench_get(b, "/v1/subjects");
+    assert_string_equal(bench_string(b->answer, "sort"), "share");
+    assert_string_equal(bench_string(b->answer, "subjects.0.id"),
                         "client:192.0.2.7");
-    assert_string_equal(string_at(b->answer, "subjects.1.id"),
+    assert_string_equal(bench_string(b->answer, "subjects.1.id"),
                         "user:ann@example.org");
-    assert_string_equal(string_at(b->answer, "subjects.1.limit"), "user");
+    assert_string_equal(bench_string(b->answer, "subjects.1.limit"), "user");
 }
 
 static enum ms_err
@@ -912,19 +535,19 @@ static void
 test_standings(void **state)
 {
     struct bench *b = *state;
-    struct subject subject = subject_of("user:eve@example.org");
+    struct subject subject = bench_subject("user:eve@example.org");
 
     fill(b, 3);
     assert_int_equal(store_update(daemon_store(b->desk.daemon), &subject,
                                   bench_now(b), quarantine, NULL),
                      MS_OK);
-    get(b, "/v1/subjects?standing=quarantined");
-    assert_string_equal(string_at(b->answer, "from"), "standing");
-    assert_int_equal(size_at(b->answer, "subjects"), 1);
-    assert_string_equal(string_at(b->answer, "subjects.0.id"),
+    bench_get(b, "/v1/subjects?standing=quarantined");
+    assert_string_equal(bench_string(b->answer, "from"), "standing");
+    assert_int_equal(bench_size(b->answer, "subjects"), 1);
+    assert_string_equal(bench_string(b->answer, "subjects.0.id"),
                         "user:eve@example.org");
-    assert_true(json_is_null(at(b->answer, "subjects.0.rate")));
-    assert_true(json_is_true(at(b->answer, "complete")));
+    assert_true(json_is_null(bench_at(b->answer, "subjects.0.rate")));
+    assert_true(json_is_true(bench_at(b->answer, "complete")));
 }
 
 static bool
@@ -942,21 +565,21 @@ test_standings_take_turns(void **state)
 
     fill(b, 3);
     assert_true(desk_take_turn(&b->desk, DESK_WALK, false, 0));
-    get(b, "/v1/subjects?standing=normal");
+    bench_get(b, "/v1/subjects?standing=normal");
     assert_int_equal(b->status, 503);
-    assert_string_equal(string_at(b->answer, "type"),
+    assert_string_equal(bench_string(b->answer, "type"),
                         "tag:mortsafe,2026:store-unavailable");
     b->peer.tcp = true; /* whoever is there has other turns */
-    get(b, "/v1/subjects?standing=normal");
-    assert_int_equal(size_at(b->answer, "subjects"), 3);
+    bench_get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(bench_size(b->answer, "subjects"), 3);
     b->peer.tcp = false;
     desk_end_turn(&b->desk, DESK_WALK, false);
-    get(b, "/v1/subjects?standing=normal");
-    assert_int_equal(size_at(b->answer, "subjects"), 3);
+    bench_get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(bench_size(b->answer, "subjects"), 3);
     b->desk.ready = not_ready;
-    get(b, "/v1/subjects?standing=normal");
-    assert_int_equal(size_at(b->answer, "subjects"), 0);
-    assert_true(json_is_false(at(b->answer, "complete")));
+    bench_get(b, "/v1/subjects?standing=normal");
+    assert_int_equal(bench_size(b->answer, "subjects"), 0);
+    assert_true(json_is_false(bench_at(b->answer, "complete")));
 }
 
 /* The best of many, and of several hosts' words the highest. */
@@ -1012,25 +635,28 @@ test_reset(void **state)
     count(b, "user:ann@example.org", "user", hour, 300);
     count(b, "user:ann@example.org", "user", day, 300);
     count(b, "user:ann@example.org", "volume", (struct rate){20480, 86400}, 9);
-    ask(b, API_POST, "/v1/subjects/user:ann@example.org/reset",
-        "{\"limit\": \"user\"}");
+    bench_ask(b, API_POST, "/v1/subjects/user:ann@example.org/reset",
+              "{\"limit\": \"user\"}");
     assert_int_equal(b->status, 200);
-    get(b, "/v1/subjects/user:ann@example.org");
-    assert_int_equal(number_at(use_at(b->answer, "user", 3600), "used"), 0);
+    bench_get(b, "/v1/subjects/user:ann@example.org");
+    assert_int_equal(bench_number(use_at(b->answer, "user", 3600), "used"), 0);
     assert_int_equal(
-        number_at(at(use_at(b->answer, "user", 86400), ""), "used"), 0);
-    assert_int_equal(number_at(use_at(b->answer, "volume", 86400), "used"), 9);
-    ask(b, API_POST, "/v1/subjects/user:ann@example.org/reset", "{}");
-    get(b, "/v1/subjects?sort=share");
-    assert_int_equal(size_at(b->answer, "subjects"), 0);
-    get(b, "/v1/audit");
-    assert_int_equal(size_at(b->answer, "entries"), 2);
-    assert_string_equal(string_at(b->answer, "entries.0.act"), "reset");
-    assert_string_equal(string_at(b->answer, "entries.0.by"), "ann (uid 1000)");
-    assert_string_equal(string_at(b->answer, "entries.0.subject"),
+        bench_number(bench_at(use_at(b->answer, "user", 86400), ""), "used"),
+        0);
+    assert_int_equal(bench_number(use_at(b->answer, "volume", 86400), "used"),
+                     9);
+    bench_ask(b, API_POST, "/v1/subjects/user:ann@example.org/reset", "{}");
+    bench_get(b, "/v1/subjects?sort=share");
+    assert_int_equal(bench_size(b->answer, "subjects"), 0);
+    bench_get(b, "/v1/audit");
+    assert_int_equal(bench_size(b->answer, "entries"), 2);
+    assert_string_equal(bench_string(b->answer, "entries.0.act"), "reset");
+    assert_string_equal(bench_string(b->answer, "entries.0.by"),
+                        "ann (uid 1000)");
+    assert_string_equal(bench_string(b->answer, "entries.0.subject"),
                         "user:ann@example.org");
     /* of somebody nobody has seen: nothing to do is done */
-    ask(b, API_POST, "/v1/subjects/user:new@example.org/reset", "{}");
+    bench_ask(b, API_POST, "/v1/subjects/user:new@example.org/reset", "{}");
     assert_int_equal(b->status, 200);
 }
 
@@ -1040,31 +666,31 @@ test_acts(void **state)
     struct bench *b = *state;
     char target[64];
 
-    ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt",
-        "{\"limit\": \"limit.user\", \"until\": \"2026-12-24\", "
-        "\"note\": \"ticket \\u0022 4711\"}");
+    bench_ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt",
+              "{\"limit\": \"limit.user\", \"until\": \"2026-12-24\", "
+              "\"note\": \"ticket \\u0022 4711\"}");
     assert_int_equal(b->status, 200);
-    assert_string_equal(string_at(b->answer, "act.limit"), "user");
-    assert_string_equal(string_at(b->answer, "act.until"),
+    assert_string_equal(bench_string(b->answer, "act.limit"), "user");
+    assert_string_equal(bench_string(b->answer, "act.until"),
                         "2026-12-25T00:00:00Z");
-    assert_string_equal(string_at(b->answer, "act.note"), "ticket \" 4711");
-    assert_true(json_is_false(at(b->answer, "act.fleet")));
+    assert_string_equal(bench_string(b->answer, "act.note"), "ticket \" 4711");
+    assert_true(json_is_false(bench_at(b->answer, "act.fleet")));
     /* a newer one of the same limit replaces it, one of another does not */
-    ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt",
-        "{\"limit\": \"user\"}");
-    ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt", "{}");
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 2);
+    bench_ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt",
+              "{\"limit\": \"user\"}");
+    bench_ask(b, API_POST, "/v1/subjects/user:new@example.org/exempt", "{}");
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 2);
     (void)snprintf(target, sizeof(target), "/v1/acts/%s",
-                   string_at(b->answer, "acts.0.id"));
-    ask(b, API_DELETE, target, "");
+                   bench_string(b->answer, "acts.0.id"));
+    bench_ask(b, API_DELETE, target, "");
     assert_int_equal(b->status, 200);
-    ask(b, API_DELETE, target, "");
+    bench_ask(b, API_DELETE, target, "");
     assert_int_equal(b->status, 404);
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 1);
-    get(b, "/v1/audit");
-    assert_int_equal(size_at(b->answer, "entries"), 4);
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 1);
+    bench_get(b, "/v1/audit");
+    assert_int_equal(bench_size(b->answer, "entries"), 4);
 }
 
 /* Acts are taken back by who may set them; a mode only by who may all. */
@@ -1082,10 +708,10 @@ test_a_mode_is_not_released(void **state)
     assert_int_equal(clerk_set(b->desk.clerk, &act, NULL), MS_OK);
     (void)snprintf(target, sizeof(target), "/v1/acts/%s", act.id);
     b->rights = API_READ | API_RELEASE;
-    ask(b, API_DELETE, target, "");
+    bench_ask(b, API_DELETE, target, "");
     assert_int_equal(b->status, 403);
     b->rights = API_ALL;
-    ask(b, API_DELETE, target, "");
+    bench_ask(b, API_DELETE, target, "");
     assert_int_equal(b->status, 200);
 }
 
@@ -1107,21 +733,22 @@ test_a_fleets_mode(void **state)
     assert_int_equal(diary_put_act(b->desk.diary, &act), MS_OK);
     clerk_destroy(b->desk.clerk);
     bench_clerk(b); /* which reads it */
-    ask(b, API_POST, "/v1/mode", "{\"mode\": \"enforce\"}");
-    assert_string_equal(string_at(b->answer, "mode"), "enforce");
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 2);
-    ask(b, API_POST, "/v1/mode", "{\"mode\": \"configured\"}");
+    bench_ask(b, API_POST, "/v1/mode", "{\"mode\": \"enforce\"}");
+    assert_string_equal(bench_string(b->answer, "mode"), "enforce");
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 2);
+    bench_ask(b, API_POST, "/v1/mode", "{\"mode\": \"configured\"}");
     assert_int_equal(b->status, 200);
-    assert_string_equal(string_at(b->answer, "mode"), "observe");
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 1);
-    assert_string_equal(string_at(b->answer, "acts.0.id"), "AAAAAAAA");
-    ask(b, API_POST, "/v1/mode", "{\"mode\": \"configured\"}");
+    assert_string_equal(bench_string(b->answer, "mode"), "observe");
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 1);
+    assert_string_equal(bench_string(b->answer, "acts.0.id"), "AAAAAAAA");
+    bench_ask(b, API_POST, "/v1/mode", "{\"mode\": \"configured\"}");
     assert_int_equal(b->status, 409);
-    assert_non_null(strstr(string_at(b->answer, "detail"), "bob (uid 1001)"));
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 1);
+    assert_non_null(
+        strstr(bench_string(b->answer, "detail"), "bob (uid 1001)"));
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 1);
 }
 
 static const struct {
@@ -1156,13 +783,14 @@ test_denials(void **state)
                          MS_OK);
         expect(denials[i].name, !api_call_may(&call, API_RESET));
         api_call_end(&call);
-        get(b, "/v1/audit?limit=1");
-        if (strcmp(string_at(b->answer, "entries.0.subject"),
+        bench_get(b, "/v1/audit?limit=1");
+        if (strcmp(bench_string(b->answer, "entries.0.subject"),
                    denials[i].subject) != 0)
             fail_msg("%s: %s", denials[i].name,
-                     string_at(b->answer, "entries.0.subject"));
-        expect(denials[i].name, strcmp(string_at(b->answer, "entries.0.detail"),
-                                       denials[i].detail) == 0);
+                     bench_string(b->answer, "entries.0.subject"));
+        expect(denials[i].name,
+               strcmp(bench_string(b->answer, "entries.0.detail"),
+                      denials[i].detail) == 0);
         b->now_s++;
     }
 }
@@ -1174,15 +802,16 @@ test_bytes_are_raised(void **state)
     struct bench *b = *state;
     json_t *use;
 
-    ask(b, API_POST, "/v1/subjects/user:ann@example.org/raise",
+    bench_ask(
+        b, API_POST, "/v1/subjects/user:ann@example.org/raise",
         "{\"limit\": \"volume\", \"rates\": \"50M/1d\", \"until\": \"7d\"}");
     assert_int_equal(b->status, 200);
-    assert_string_equal(string_at(b->answer, "act.rates"), "50M/1d");
-    get(b, "/v1/subjects/user:ann@example.org");
+    assert_string_equal(bench_string(b->answer, "act.rates"), "50M/1d");
+    bench_get(b, "/v1/subjects/user:ann@example.org");
     use = use_at(b->answer, "volume", 86400);
-    assert_string_equal(string_at(use, "rate.text"), "50M/1d");
-    assert_string_equal(string_at(use, "raised.rates"), "50M/1d");
-    assert_string_equal(string_at(b->answer, "acts.0.rates"), "50M/1d");
+    assert_string_equal(bench_string(use, "rate.text"), "50M/1d");
+    assert_string_equal(bench_string(use, "raised.rates"), "50M/1d");
+    assert_string_equal(bench_string(b->answer, "acts.0.rates"), "50M/1d");
 }
 
 #define ANN "/v1/subjects/user:ann@example.org"
@@ -1307,18 +936,18 @@ test_refusals(void **state)
     for (size_t i = 0; i < ROWS(refusals); i++) {
         char type[64];
 
-        ask(b, refusals[i].method, refusals[i].target, refusals[i].body);
+        bench_ask(b, refusals[i].method, refusals[i].target, refusals[i].body);
         (void)snprintf(type, sizeof(type), "tag:mortsafe,2026:%s",
                        refusals[i].type);
         expect(refusals[i].name, b->status == refusals[i].status);
         expect(refusals[i].name,
-               strcmp(string_at(b->answer, "type"), type) == 0);
-        if (strstr(string_at(b->answer, "detail"), refusals[i].says) == NULL)
+               strcmp(bench_string(b->answer, "type"), type) == 0);
+        if (strstr(bench_string(b->answer, "detail"), refusals[i].says) == NULL)
             fail_msg("%s: %s", refusals[i].name,
-                     string_at(b->answer, "detail"));
+                     bench_string(b->answer, "detail"));
     }
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 0);
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 0);
 }
 
 static void
@@ -1353,25 +982,25 @@ test_a_store_that_is_away(void **state)
         if (i % ROWS(asked) == 0)
             count(b, "user:ann@example.org", "user", hour, 1);
         m->err = errors[i / ROWS(asked)].err;
-        ask(b, asked[i % ROWS(asked)].method, asked[i % ROWS(asked)].target,
-            asked[i % ROWS(asked)].body);
+        bench_ask(b, asked[i % ROWS(asked)].method,
+                  asked[i % ROWS(asked)].target, asked[i % ROWS(asked)].body);
         expect(asked[i % ROWS(asked)].target,
                b->status == errors[i / ROWS(asked)].status);
     }
     m->err = MS_OK;
-    get(b, ANN);
-    assert_int_equal(number_at(use_at(b->answer, "user", 3600), "used"), 3);
+    bench_get(b, ANN);
+    assert_int_equal(bench_number(use_at(b->answer, "user", 3600), "used"), 3);
     /* what was not carried out is told as that */
-    get(b, "/v1/audit");
-    assert_string_equal(string_at(b->answer, "entries.0.act"), "forget");
-    assert_true(json_is_false(at(b->answer, "entries.0.ok")));
+    bench_get(b, "/v1/audit");
+    assert_string_equal(bench_string(b->answer, "entries.0.act"), "forget");
+    assert_true(json_is_false(bench_at(b->answer, "entries.0.ok")));
 }
 
 static void
 test_forget(void **state)
 {
     struct bench *b = *state;
-    struct subject ann = subject_of("user:ann@example.org"), pair;
+    struct subject ann = bench_subject("user:ann@example.org"), pair;
     struct act act = {.kind = ACT_EXEMPT, .until = {ACT_FOR_EVER}};
     char *told;
 
@@ -1384,28 +1013,28 @@ test_forget(void **state)
     add_decision(b, "user:ann@example.org", "ann@example.org", "0A", 0);
     add_decision(b, "user:ann@example.org", "ann@example.org", "0B",
                  JOURNAL_WOULD);
-    ask(b, API_POST, ANN "/exempt", "{}");
+    bench_ask(b, API_POST, ANN "/exempt", "{}");
     /* of a pair that has no counts any more */
     assert_true(subject_make_pair(SUBJECT_USER, "ann@example.org",
                                   SUBJECT_SENDER, "z@y.test", &act.subject));
     assert_int_equal(clerk_set(b->desk.clerk, &act, NULL), MS_OK);
-    ask(b, API_POST, ANN "/forget", "{}");
+    bench_ask(b, API_POST, ANN "/forget", "{}");
     assert_int_equal(b->status, 200);
-    assert_int_equal(number_at(b->answer, "forgotten.records"), 2);
-    assert_int_equal(number_at(b->answer, "forgotten.decisions"), 2);
-    assert_int_equal(number_at(b->answer, "forgotten.acts"), 2);
-    assert_int_equal(number_at(b->answer, "forgotten.pictures"), 1);
-    get(b, ANN);
+    assert_int_equal(bench_number(b->answer, "forgotten.records"), 2);
+    assert_int_equal(bench_number(b->answer, "forgotten.decisions"), 2);
+    assert_int_equal(bench_number(b->answer, "forgotten.acts"), 2);
+    assert_int_equal(bench_number(b->answer, "forgotten.pictures"), 1);
+    bench_get(b, ANN);
     assert_int_equal(b->status, 404);
-    get(b, "/v1/acts");
-    assert_int_equal(size_at(b->answer, "acts"), 0);
-    get(b, "/v1/subjects");
-    assert_int_equal(size_at(b->answer, "subjects"), 0);
-    get(b, "/v1/would");
-    assert_int_equal(size_at(b->answer, "rows"), 0);
+    bench_get(b, "/v1/acts");
+    assert_int_equal(bench_size(b->answer, "acts"), 0);
+    bench_get(b, "/v1/subjects");
+    assert_int_equal(bench_size(b->answer, "subjects"), 0);
+    bench_get(b, "/v1/would");
+    assert_int_equal(bench_size(b->answer, "rows"), 0);
     /* who did what stays, and whom it was about is not told */
-    told = json_dumps(get(b, "/v1/audit"), 0);
-    assert_int_equal(size_at(b->answer, "entries"), 2);
+    told = json_dumps(bench_get(b, "/v1/audit"), 0);
+    assert_int_equal(bench_size(b->answer, "entries"), 2);
     assert_null(strstr(told, "ann@example.org"));
     assert_non_null(strstr(told, "user:~"));
     free(told);
@@ -1422,36 +1051,36 @@ test_decisions(void **state)
     add_decision(b, "user:bob@example.org", "bob@example.org", "02",
                  JOURNAL_WOULD);
     add_decision(b, "user:ann@example.org", "ann@example.org", "03", 0);
-    get(b, "/v1/decisions");
-    assert_int_equal(size_at(b->answer, "decisions"), 3);
-    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "03");
-    assert_int_equal(number_at(b->answer, "last"), 3);
-    get(b, "/v1/decisions?after=1&limit=1");
-    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "02");
-    assert_int_equal(number_at(b->answer, "last"), 2);
-    get(b, "/v1/decisions?after=0");
-    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "01");
-    assert_int_equal(number_at(b->answer, "last"), 3);
-    get(b, "/v1/decisions?before=2");
-    assert_int_equal(size_at(b->answer, "decisions"), 1);
-    get(b, "/v1/decisions?user=Ann");
-    assert_int_equal(size_at(b->answer, "decisions"), 2);
-    get(b, "/v1/decisions?subject=user:ann@example.org&limit=1");
-    assert_int_equal(size_at(b->answer, "decisions"), 1);
-    get(b, "/v1/decisions?deed=would");
-    assert_string_equal(string_at(b->answer, "decisions.0.ref"), "02");
-    get(b, "/v1/decisions?ref=01");
-    assert_int_equal(size_at(b->answer, "decisions"), 1);
-    get(b, "/v1/decisions?rule=limit&action=defer&client=192.0.2.7");
-    assert_int_equal(size_at(b->answer, "decisions"), 3);
-    get(b, "/v1/decisions?rule=relay");
-    assert_int_equal(size_at(b->answer, "decisions"), 0);
+    bench_get(b, "/v1/decisions");
+    assert_int_equal(bench_size(b->answer, "decisions"), 3);
+    assert_string_equal(bench_string(b->answer, "decisions.0.ref"), "03");
+    assert_int_equal(bench_number(b->answer, "last"), 3);
+    bench_get(b, "/v1/decisions?after=1&limit=1");
+    assert_string_equal(bench_string(b->answer, "decisions.0.ref"), "02");
+    assert_int_equal(bench_number(b->answer, "last"), 2);
+    bench_get(b, "/v1/decisions?after=0");
+    assert_string_equal(bench_string(b->answer, "decisions.0.ref"), "01");
+    assert_int_equal(bench_number(b->answer, "last"), 3);
+    bench_get(b, "/v1/decisions?before=2");
+    assert_int_equal(bench_size(b->answer, "decisions"), 1);
+    bench_get(b, "/v1/decisions?user=Ann");
+    assert_int_equal(bench_size(b->answer, "decisions"), 2);
+    bench_get(b, "/v1/decisions?subject=user:ann@example.org&limit=1");
+    assert_int_equal(bench_size(b->answer, "decisions"), 1);
+    bench_get(b, "/v1/decisions?deed=would");
+    assert_string_equal(bench_string(b->answer, "decisions.0.ref"), "02");
+    bench_get(b, "/v1/decisions?ref=01");
+    assert_int_equal(bench_size(b->answer, "decisions"), 1);
+    bench_get(b, "/v1/decisions?rule=limit&action=defer&client=192.0.2.7");
+    assert_int_equal(bench_size(b->answer, "decisions"), 3);
+    bench_get(b, "/v1/decisions?rule=relay");
+    assert_int_equal(bench_size(b->answer, "decisions"), 0);
     /* whoever waits for what is there already does not wait */
-    get(b, "/v1/decisions?after=2&wait=20");
-    assert_int_equal(size_at(b->answer, "decisions"), 1);
-    get(b, "/v1/would");
-    assert_int_equal(size_at(b->answer, "rows"), 1);
-    assert_int_equal(number_at(b->answer, "rows.0.n"), 1);
+    bench_get(b, "/v1/decisions?after=2&wait=20");
+    assert_int_equal(bench_size(b->answer, "decisions"), 1);
+    bench_get(b, "/v1/would");
+    assert_int_equal(bench_size(b->answer, "rows"), 1);
+    assert_int_equal(bench_number(b->answer, "rows.0.n"), 1);
 }
 
 static void *
@@ -1478,10 +1107,10 @@ test_waiting_goes_on(void **state)
 
     add_decision(b, "user:ann@example.org", "ann@example.org", "01", 0);
     assert_int_equal(pthread_create(&thread, NULL, add_two_soon, b), 0);
-    get(b, "/v1/decisions?after=0&wait=20&rule=limit.box&limit=1");
+    bench_get(b, "/v1/decisions?after=0&wait=20&rule=limit.box&limit=1");
     (void)pthread_join(thread, NULL);
-    assert_int_equal(number_at(b->answer, "decisions.0.seq"), 2);
-    assert_int_equal(number_at(b->answer, "last"), 2);
+    assert_int_equal(bench_number(b->answer, "decisions.0.seq"), 2);
+    assert_int_equal(bench_number(b->answer, "last"), 2);
 }
 
 static void
@@ -1493,21 +1122,21 @@ test_waiting_takes_turns(void **state)
         assert_true(desk_take_turn(&b->desk, DESK_WAIT, true, 0));
     assert_true(desk_take_turn(&b->desk, DESK_SEARCH, true, 0));
     b->peer.tcp = true;
-    get(b, "/v1/decisions?after=0&wait=1");
+    bench_get(b, "/v1/decisions?after=0&wait=1");
     assert_int_equal(b->status, 503);
-    get(b, "/v1/decisions?after=0");
+    bench_get(b, "/v1/decisions?after=0");
     assert_int_equal(b->status, 200);
     desk_end_turn(&b->desk, DESK_WAIT, true);
     add_decision(b, "user:ann@example.org", "ann@example.org", "01", 0);
-    get(b, "/v1/decisions?after=0&wait=1");
+    bench_get(b, "/v1/decisions?after=0&wait=1");
     assert_int_equal(b->status, 200);
-    get(b, "/v1/decisions?after=0&wait=1"); /* its turn was given back */
+    bench_get(b, "/v1/decisions?after=0&wait=1"); /* its turn was given back */
     assert_int_equal(b->status, 200);
     assert_true(desk_take_turn(&b->desk, DESK_SEARCH, true, 0));
-    get(b, "/v1/decisions");
+    bench_get(b, "/v1/decisions");
     assert_int_equal(b->status, 503);
     b->peer.tcp = false;
-    get(b, "/v1/decisions?after=0&wait=1");
+    bench_get(b, "/v1/decisions?after=0&wait=1");
     assert_int_equal(b->status, 200);
 }
 
@@ -1517,12 +1146,12 @@ test_history(void **state)
     struct bench *b = *state;
 
     history_note(b->desk.history, HISTORY_DEFERRED, 5, (struct wall){NOW_S});
-    get(b, "/v1/history");
-    assert_int_equal(size_at(b->answer, "outcomes.deferred"), 1440);
-    assert_int_equal(number_at(b->answer, "outcomes.deferred.1439"), 5);
-    get(b, "/v1/history?range=30d");
-    assert_int_equal(size_at(b->answer, "outcomes.accepted"), 720);
-    assert_int_equal(number_at(b->answer, "outcomes.deferred.719"), 5);
+    bench_get(b, "/v1/history");
+    assert_int_equal(bench_size(b->answer, "outcomes.deferred"), 1440);
+    assert_int_equal(bench_number(b->answer, "outcomes.deferred.1439"), 5);
+    bench_get(b, "/v1/history?range=30d");
+    assert_int_equal(bench_size(b->answer, "outcomes.accepted"), 720);
+    assert_int_equal(bench_number(b->answer, "outcomes.deferred.719"), 5);
 }
 
 /* ----- explain */
@@ -1535,35 +1164,37 @@ test_explain(void **state)
         "\"to\": [\"bob@example.com\"]}";
     struct bench *b = *state;
 
-    ask(b, API_POST, "/v1/explain", message);
+    bench_ask(b, API_POST, "/v1/explain", message);
     assert_int_equal(b->status, 200);
-    assert_string_equal(string_at(b->answer, "action"), "continue");
-    assert_true(json_is_null(at(b->answer, "code")));
-    assert_true(size_at(b->answer, "steps") > 3);
-    get(b, ANN);
+    assert_string_equal(bench_string(b->answer, "action"), "continue");
+    assert_true(json_is_null(bench_at(b->answer, "code")));
+    assert_true(bench_size(b->answer, "steps") > 3);
+    bench_get(b, ANN);
     assert_int_equal(b->status, 404); /* nothing was counted */
     count(b, "user:ann@example.org", "user", hour, 300);
-    ask(b, API_POST, "/v1/explain", message);
-    assert_string_equal(string_at(b->answer, "action"), "defer");
-    assert_string_equal(string_at(b->answer, "rule"), "limit.user");
-    assert_int_equal(number_at(b->answer, "code"), 450);
-    assert_true(json_is_false(at(b->answer, "observed")));
-    get(b, ANN);
-    assert_int_equal(number_at(use_at(b->answer, "user", 3600), "used"), 300);
+    bench_ask(b, API_POST, "/v1/explain", message);
+    assert_string_equal(bench_string(b->answer, "action"), "defer");
+    assert_string_equal(bench_string(b->answer, "rule"), "limit.user");
+    assert_int_equal(bench_number(b->answer, "code"), 450);
+    assert_true(json_is_false(bench_at(b->answer, "observed")));
+    bench_get(b, ANN);
+    assert_int_equal(bench_number(use_at(b->answer, "user", 3600), "used"),
+                     300);
     /* a stranger may not relay */
-    ask(b, API_POST, "/v1/explain",
-        "{\"client\": \"203.0.113.7\", \"port\": 25, \"from\": \"\", "
-        "\"to\": \"v@victim.test\"}");
-    assert_string_equal(string_at(b->answer, "action"), "reject");
-    assert_string_equal(string_at(b->answer, "stage"), "rcpt");
-    get(b, "/v1/audit");
-    assert_int_equal(size_at(b->answer, "entries"), 0);
+    bench_ask(b, API_POST, "/v1/explain",
+              "{\"client\": \"203.0.113.7\", \"port\": 25, \"from\": \"\", "
+              "\"to\": \"v@victim.test\"}");
+    assert_string_equal(bench_string(b->answer, "action"), "reject");
+    assert_string_equal(bench_string(b->answer, "stage"), "rcpt");
+    bench_get(b, "/v1/audit");
+    assert_int_equal(bench_size(b->answer, "entries"), 0);
 }
 
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f)                                                                \
+    cmocka_unit_test_setup_teardown(f, bench_set_up, bench_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_names),
         TEST(test_every_name_finds_itself),

@@ -19,7 +19,7 @@ none() {
 }
 
 code=$(find policy milter ctl -name '*.[ch]')
-pure=$(find policy -maxdepth 1 -name '*.[ch]')
+pure=$(find policy -maxdepth 1 -name '*.[ch]'; find policy/detector -name '*.[ch]')
 store=$(find policy/store -name '*.[ch]')
 # shellcheck disable=SC2086
 {
@@ -53,8 +53,17 @@ none 'what goes into a page raw is a constant of ours' \
     'markup_raw\([^,]*, [^;]*(page_string|json_string_value)' milter/page/*.c
 none 'the tool knows the rules and itself, neither store nor daemon' \
     '#include *(<libmilter|"(milter|test|policy/store)/)' ctl/*.[ch]
-none 'libcurl is known to the client only' '#include *<curl/' \
-    $(echo $code | tr ' ' '\n' | grep -v 'ctl/client\.c')
+none 'a replay counts in memory, and nowhere else' \
+    '#include *(<libmilter|"(milter|test)/|"policy/store/(redis|sq|state|saver|open))' \
+    ctl/replay/*.[ch]
+none 'libcurl is known to the client and to notices only' '#include *<curl/' \
+    $(echo $code | tr ' ' '\n' | grep -vE 'ctl/client\.c|milter/notice/')
+none 'doubles decide in the detector only' '\<(double|float)\>' $(echo $code |
+    tr ' ' '\n' | grep -E '^policy/' | grep -vE '^policy/(detector/|store/redis/codec)')
+none 'GMime is known to the reader of reports only' '#include *<gmime' \
+    $(echo $code | tr ' ' '\n' | grep -v 'ctl/report\.c')
+none 'one file of the tool starts programs' '\<posix_spawnp?\(' \
+    $(echo $code | tr ' ' '\n' | grep -v 'ctl/run\.c')
 none 'no shell, no other program' '\<(popen|system|exec[lv]p?e?)\(' $code
 none 'nothing unbounded or unchecked' \
     '\<(strcpy|strcat|sprintf|vsprintf|gets|strtok|strncpy|alloca|ato[il])\(' \

@@ -23,7 +23,8 @@
     "limit burst { off = yes }\nlimit message { off = yes }\n"                 \
     "limit user { off = yes }\nlimit user_all { off = yes }\n"                 \
     "limit user_bad { off = yes }\nlimit relay { off = yes }\n"                \
-    "limit connect { off = yes }\nlimit harvest { off = yes }\n"
+    "limit connect { off = yes }\nlimit harvest { off = yes }\n"               \
+    "zombie account { off = yes }\nzombie machine { off = yes }\n"
 #define BARE ENFORCE NOT_DEFAULT
 #define RCPTS "limit rcpts { key = user count = recipients rate = 3/1h }\n"
 

@@ -202,13 +202,51 @@ test_columns(void **state)
     }
 }
 
+/* What is usual is a line across, and what has changed one down. */
+static void
+test_besides(void **state)
+{
+    static const uint64_t count[3] = {0, 5, 10};
+    static const struct chart_turn turns[] = {
+        {AT - 1, "old"}, {AT + 3600, "<b>"}, {AT + 3 * 3600, "late"}};
+    static const char *const want[] = {
+        "15 in all, most at 02:00: 10; usual at most 20; &lt;b&gt; from 01:00 "
+        "on\"",
+        "class=\"usual\" d=\"M0 0h30\"",
+        "x=\"21\" y=\"500\" width=\"8\" height=\"500\"", /* of 20 */
+        "class=\"turn\" d=\"M10 0v1000\"><title>&lt;b&gt; from 01:00 on<",
+        "!old",
+        "!late",
+        NULL};
+    static const char *const bare[] = {"!class=\"usual\"", "!class=\"turn\"",
+                                       "!usual at most", NULL};
+    struct chart_columns columns = {.what = "things",
+                                    .count = count,
+                                    .n = 3,
+                                    .start_s = AT,
+                                    .step_s = 3600,
+                                    .css = "x",
+                                    .usual = 20,
+                                    .turns = turns,
+                                    .n_turns = ROWS(turns)};
+    struct markup m = MARKUP_EMPTY;
+
+    (void)state;
+    chart_columns(&m, &columns);
+    has("besides", &m, want);
+    columns.usual = 0;
+    columns.n_turns = 0;
+    chart_columns(&m, &columns);
+    has("nothing besides", &m, bare);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nice),    cmocka_unit_test(test_bar),
         cmocka_unit_test(test_stack),   cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_columns), cmocka_unit_test(test_besides),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "milter/clerk/cases.h"
 #include "milter/clerk/queue.h"
+#include "milter/clerk/site.h"
 #include "policy/limit.h"
 #include "policy/store/memory.h"
 #include "test/faulty_disk.h"
@@ -39,6 +41,12 @@ static struct board {
     unsigned refused;         /* decisions to be refused as too many */
     char order[512];          /* to forget; "" */
     struct diary_audit audit; /* the last */
+    size_t n_changes, n_fields;
+    struct change change; /* the last */
+    struct field {
+        char name[64], field[BOARD_FIELD + 1], bytes[2048];
+        size_t len;
+    } field[MANY]; /* of all names but those above */
 } board;
 
 static struct store *a_board = (struct store *)&board; /* only to be named */
@@ -78,6 +86,11 @@ __wrap_store_board_fields(struct store *, const char *,
                           bool (*)(void *, const struct board_blob *), void *);
 enum ms_err __wrap_store_board_put(struct store *, const char *,
                                    const struct board_blob *, uint32_t, bool);
+enum ms_err __wrap_store_board_remove(struct store *, const char *,
+                                      const char *);
+enum ms_err __wrap_clerk_share_change_now(struct store *,
+                                          struct clerk_share_day *,
+                                          const struct change *);
 struct store *__wrap_store_redis_shadow(struct store *);
 
 enum ms_err
@@ -153,7 +166,7 @@ __wrap_clerk_share_top(struct store *shared, const char *host, struct wall now,
                        size_t n)
 {
     assert_ptr_equal(shared, a_board);
-    assert_string_equal(host, "mx1");
+    assert_memory_equal(host, "mx", 2);
     assert_true(now.s > 0);
     assert_true(kind < SUBJECT_KINDS && n <= CLERK_TOP);
     board.n_tops++;
@@ -161,6 +174,87 @@ __wrap_clerk_share_top(struct store *shared, const char *host, struct wall now,
     if (n > 0)
         board.row = rows[0];
     return ask_board();
+}
+
+enum ms_err
+__wrap_clerk_share_change_now(struct store *shared,
+                              struct clerk_share_day *today,
+                              const struct change *change)
+{
+    if (shared == NULL)
+        return MS_OK;
+    assert_ptr_equal(shared, a_board);
+    assert_non_null(today);
+    if (ask_board() == MS_OK) {
+        board.n_changes++;
+        board.change = *change;
+    }
+    return ask_board();
+}
+
+static struct field *
+find_field(const char *name, const char *field)
+{
+    for (size_t i = 0; i < board.n_fields; i++)
+        if (strcmp(board.field[i].name, name) == 0 &&
+            (field == NULL || strcmp(board.field[i].field, field) == 0))
+            return &board.field[i];
+    return NULL;
+}
+
+static enum ms_err
+put_field(const char *name, const struct board_blob *blob)
+{
+    struct field *field = find_field(name, blob->field);
+
+    if (ask_board() != MS_OK)
+        return MS_UNAVAIL;
+    if (field == NULL) {
+        assert_true(board.n_fields < MANY);
+        field = &board.field[board.n_fields++];
+    }
+    assert_true(strlen(name) < sizeof(field->name));
+    assert_in_range(strlen(blob->field), 1, BOARD_FIELD);
+    assert_true(blob->len <= sizeof(field->bytes));
+    (void)snprintf(field->name, sizeof(field->name), "%s", name);
+    (void)snprintf(field->field, sizeof(field->field), "%s", blob->field);
+    memcpy(field->bytes, blob->bytes, blob->len);
+    field->len = blob->len;
+    return MS_OK;
+}
+
+enum ms_err
+__wrap_store_board_remove(struct store *store, const char *name,
+                          const char *field)
+{
+    struct field *there = find_field(name, field);
+
+    assert_ptr_equal(store, a_board);
+    if (ask_board() == MS_OK && there != NULL)
+        *there = board.field[--board.n_fields];
+    return ask_board();
+}
+
+/* EACH may remove what it sees. */
+static enum ms_err
+each_field(const char *name, bool (*each)(void *, const struct board_blob *),
+           void *arg)
+{
+    static struct field copy[MANY];
+    size_t n = board.n_fields;
+    bool more = true;
+
+    if (ask_board() != MS_OK)
+        return MS_UNAVAIL;
+    memcpy(copy, board.field, n * sizeof(*copy));
+    for (size_t i = 0; i < n && more; i++) {
+        const struct board_blob blob = {
+            copy[i].field, (const uint8_t *)copy[i].bytes, copy[i].len};
+
+        if (strcmp(copy[i].name, name) == 0)
+            more = each(arg, &blob);
+    }
+    return MS_OK;
 }
 
 enum ms_err
@@ -178,7 +272,8 @@ __wrap_store_board_fields(struct store *store, const char *name,
             (void)each(arg, &order);
         return ask_board();
     }
-    assert_string_equal(name, "marks");
+    if (strcmp(name, "marks") != 0)
+        return each_field(name, each, arg);
     if (ask_board() == MS_OK && (!board.others || each(arg, &others)) &&
         board.marked)
         (void)each(arg, &ours);
@@ -191,8 +286,9 @@ __wrap_store_board_put(struct store *store, const char *name,
                        bool tell)
 {
     assert_ptr_equal(store, a_board);
-    assert_string_equal(name, "marks");
-    assert_string_equal(blob->field, "mx1");
+    if (strcmp(name, "marks") != 0)
+        return put_field(name, blob);
+    assert_memory_equal(blob->field, "mx", 2);
     assert_true(keep_s == 0 && !tell);
     board.marked = board.marked || ask_board() == MS_OK;
     return ask_board();
@@ -227,6 +323,11 @@ struct host {
     unsigned ranked;
     unsigned forgotten; /* orders that were followed */
     enum ms_err forget_err;
+    const char *name;
+    unsigned heard;             /* feedback of others */
+    struct diary_report report; /* the last */
+    uint32_t unknown, complaints;
+    enum ms_err feedback_err;
 };
 
 static void
@@ -284,6 +385,19 @@ forget(void *arg, const struct subject *subject, const char *pseudonym)
     return host->forget_err;
 }
 
+static enum ms_err
+feedback(void *arg, const struct diary_report *report, uint32_t unknown,
+         uint32_t complaints)
+{
+    struct host *host = arg;
+
+    host->heard++;
+    host->report = *report;
+    host->unknown = unknown;
+    host->complaints = complaints;
+    return host->feedback_err;
+}
+
 static struct clerk_needs
 needs_of(struct host *host)
 {
@@ -294,12 +408,13 @@ needs_of(struct host *host)
                                       .store = host->store,
                                       .shared = host->shared,
                                       .journal = host->journal,
-                                      .host = "mx1",
+                                      .host = host->name,
                                       .acts = take_acts,
                                       .keep_s = keep_s,
                                       .rank = rank,
                                       .row = row,
                                       .forget = forget,
+                                      .feedback = feedback,
                                       .now = now,
                                       .arg = host};
 
@@ -322,7 +437,7 @@ host_open(struct host *host)
 }
 
 static void
-host_begin(struct host *host, struct store *shared)
+host_begin_as(struct host *host, const char *name, struct store *shared)
 {
     struct spool_target target = {.to = LOG_TO_STDERR};
 
@@ -332,6 +447,7 @@ host_begin(struct host *host, struct store *shared)
     host->now = (struct store_time){{1000000}, {NOON_S}};
     host->keep_s = 30 * DAY_S;
     host->shared = shared;
+    host->name = name;
     (void)pthread_mutex_init(&host->lock, NULL);
     (void)pthread_cond_init(&host->change, NULL);
     host->log = tmpfile();
@@ -343,6 +459,12 @@ host_begin(struct host *host, struct store *shared)
     assert_int_equal(top_create(&host->top), MS_OK);
     assert_int_equal(store_memory_create(4 << 20, &host->store), MS_OK);
     host_open(host);
+}
+
+static void
+host_begin(struct host *host, struct store *shared)
+{
+    host_begin_as(host, "mx1", shared);
 }
 
 static void
@@ -1248,6 +1370,433 @@ test_orders_without_memory(void **state)
     }
 }
 
+/* ----- standings */
+
+static struct change
+a_change(const char *user)
+{
+    struct change c = {.id = "AAAAAAAA",
+                       .host = "mx1",
+                       .evidence = {.at_s = NOON_S, .to = STANDING_WATCHED}};
+
+    assert_true(subject_make(SUBJECT_USER, user, &c.subject));
+    return c;
+}
+
+static struct held
+a_held(const char *id, const char *user)
+{
+    struct held h = {.at_s = NOON_S, .host = "mx1", .nrcpt = 1};
+
+    (void)snprintf(h.id, sizeof(h.id), "%s", id);
+    (void)snprintf(h.subject, sizeof(h.subject), "user:%s", user);
+    return h;
+}
+
+static bool
+count_change(void *arg, const struct change *change)
+{
+    (void)change;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static size_t
+changes_in(struct host *host)
+{
+    const struct diary_change_query query = {.limit = 10000};
+    size_t n = 0;
+
+    assert_int_equal(diary_changes(host->diary, &query, count_change, &n),
+                     MS_OK);
+    return n;
+}
+
+static size_t
+held_in(struct host *host)
+{
+    uint64_t n = 0;
+    int64_t oldest_s;
+
+    assert_int_equal(diary_count_held(host->diary, &n, &oldest_s), MS_OK);
+    return (size_t)n;
+}
+
+/* They are in the diary at once; the board gets them when it is there. */
+static void
+test_cases_are_shared(void **state)
+{
+    struct change change = a_change("ann");
+    struct held held = a_held("1A", "ann");
+    struct host a;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    board.away = true;
+    clerk_share_change(a.clerk, &change);
+    assert_int_equal(change.seq, 1);
+    clerk_share_change(a.clerk, &change); /* it is written already */
+    clerk_share_held(a.clerk, &held);
+    assert_int_equal(changes_in(&a), 1);
+    assert_int_equal(held_in(&a), 1);
+    clerk_beat(a.clerk);
+    assert_int_equal(board.n_changes, 0);
+    board.away = false;
+    clerk_beat(a.clerk);
+    assert_int_equal(board.n_changes, 2);
+    assert_string_equal(board.change.id, "AAAAAAAA");
+    assert_non_null(find_field("helds", "mx1 1A"));
+    assert_non_null(find_field("held user:ann", "mx1 1A"));
+    clerk_beat(a.clerk);
+    assert_int_equal(board.n_changes, 2); /* once */
+    (void)host_end(&a);
+}
+
+/* A full disk: they wait, and are shared when they are written. */
+static void
+test_cases_wait_for_the_disk(void **state)
+{
+    struct change change = a_change("ann");
+    struct held held = a_held("1A", "ann");
+    struct host a;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    faulty_disk_set(DISK_FULL, 0, -1);
+    clerk_share_change(a.clerk, &change);
+    clerk_share_held(a.clerk, &held);
+    assert_int_equal(change.seq, 0);
+    clerk_beat(a.clerk);
+    assert_int_equal(board.n_changes, 0);
+    faulty_disk_set(DISK_WORKS, 0, 0);
+    clerk_beat(a.clerk);
+    assert_int_equal(changes_in(&a), 1);
+    assert_int_equal(held_in(&a), 1);
+    assert_int_equal(board.n_changes, 1);
+    assert_int_equal(clerk_lost(a.clerk), 0);
+    /* more than can wait: the oldest go, and are counted */
+    faulty_disk_set(DISK_FULL, 0, -1);
+    for (int i = 0; i < CLERK_CASES_WAIT + 5; i++)
+        clerk_share_change(a.clerk, &change);
+    faulty_disk_set(DISK_WORKS, 0, 0);
+    assert_int_equal(clerk_lost(a.clerk), 5);
+    assert_non_null(strstr(host_end(&a), "diary: cannot write"));
+}
+
+static void
+test_cases_without_memory(void **state)
+{
+    struct host a;
+    unsigned lost = 0;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    for (unsigned long n = 1; n < 60; n++) {
+        struct change change = a_change("ann");
+
+        scarce_set(n);
+        clerk_share_change(a.clerk, &change);
+        clerk_beat(a.clerk);
+        scarce_set(0);
+        clerk_beat(a.clerk);
+        lost = (unsigned)clerk_lost(a.clerk);
+        assert_int_equal(changes_in(&a) + lost, n);
+    }
+    assert_int_equal(lost, 0); /* what is not written finds room to wait */
+    (void)host_end(&a);
+}
+
+/* Who is told on one host that a message is held no more tells its own. */
+static void
+test_held_no_more(void **state)
+{
+    static const struct clerk_gone gone[] = {
+        {"mx1", "1A"}, {"mx1", "2B"}, {"mx1", "9Z"}, {"mx2", "1A"}};
+    struct held held[] = {a_held("1A", "ann"), a_held("2B", "bob"),
+                          a_held("3C", "bob"), a_held("1A", "ann")};
+    struct host a, b;
+    unsigned dropped = 9;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    host_begin_as(&b, "mx2", a_board);
+    for (size_t i = 0; i < 3; i++)
+        clerk_share_held(a.clerk, &held[i]);
+    (void)snprintf(held[3].host, sizeof(held[3].host), "mx2");
+    clerk_share_held(b.clerk, &held[3]);
+    clerk_beat(a.clerk);
+    clerk_beat(b.clerk);
+    assert_int_equal(held_in(&a), 3);
+    assert_int_equal(clerk_drop_held(b.clerk, gone, ROWS(gone), &dropped),
+                     MS_OK);
+    assert_int_equal(dropped, 3);
+    assert_int_equal(held_in(&b), 0);
+    assert_int_equal(held_in(&a), 3); /* not told yet */
+    assert_null(find_field("helds", "mx1 1A"));
+    assert_null(find_field("held user:bob", "mx1 2B"));
+    assert_null(find_field("helds", "mx2 1A"));
+    assert_non_null(find_field("held user:bob", "mx1 3C"));
+    clerk_news(a.clerk);
+    pass_exchange(&a);
+    assert_int_equal(held_in(&a), 1);
+    assert_null(find_field("gone mx1", NULL)); /* done */
+    /* its own are gone at once, also without the fleet */
+    board.away = true;
+    assert_int_equal(clerk_drop_held(a.clerk, &(struct clerk_gone){"mx1", "3C"},
+                                     1, &dropped),
+                     MS_UNAVAIL);
+    assert_int_equal(dropped, 1);
+    assert_int_equal(held_in(&a), 0);
+    board.away = false;
+    assert_int_equal(clerk_drop_held(a.clerk, &(struct clerk_gone){"mx1", "3C"},
+                                     1, &dropped),
+                     MS_OK);
+    assert_int_equal(dropped, 1); /* the board still had it */
+    assert_null(find_field("helds", "mx1 3C"));
+    assert_int_equal(clerk_drop_held(a.clerk, NULL, 0, &dropped), MS_OK);
+    assert_int_equal(dropped, 0);
+    (void)host_end(&b);
+    (void)host_end(&a);
+}
+
+static void
+test_held_alone(void **state)
+{
+    static const struct clerk_gone gone[] = {{"mx1", "1A"}, {"mx1", "9Z"}};
+    struct held held = a_held("1A", "ann");
+    struct host a;
+    unsigned dropped = 9;
+
+    (void)state;
+    host_begin(&a, NULL);
+    clerk_share_held(a.clerk, &held);
+    assert_int_equal(clerk_drop_held(a.clerk, gone, ROWS(gone), &dropped),
+                     MS_OK);
+    assert_int_equal(dropped, 1);
+    assert_int_equal(held_in(&a), 0);
+    (void)host_end(&a);
+}
+
+/* ----- what the site knows */
+
+static void
+test_birth(void **state)
+{
+    struct host a, b;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    assert_int_equal(clerk_birth(a.clerk).s, NOON_S);
+    clerk_beat(a.clerk);
+    pass_ms(&a, 3600000);
+    host_reopen(&a); /* it does not begin again */
+    assert_int_equal(clerk_birth(a.clerk).s, NOON_S);
+    host_begin_as(&b, "mx2", a_board);
+    b.now.wall.s += DAY_S;
+    host_reopen(&b);
+    clerk_beat(a.clerk);
+    clerk_beat(b.clerk); /* a new host joins an old site */
+    assert_int_equal(clerk_birth(b.clerk).s, NOON_S);
+    memset(&board, 0, sizeof(board)); /* servers that lost everything */
+    pass_exchange(&b);
+    pass_exchange(&a);
+    assert_int_equal(clerk_birth(a.clerk).s, NOON_S);
+    host_reopen(&b);
+    board.away = true;
+    assert_int_equal(clerk_birth(b.clerk).s, NOON_S);
+    board.away = false;
+    (void)host_end(&b);
+    (void)host_end(&a);
+}
+
+static void
+test_freeze(void **state)
+{
+    struct clerk_freeze one, two;
+    struct host a, b;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    host_begin_as(&b, "mx2", a_board);
+    clerk_freeze(a.clerk, &one);
+    assert_int_equal(one.id, 0);
+    clerk_share_freeze(a.clerk, NOON_S + 3600);
+    clerk_freeze(a.clerk, &one);
+    assert_int_equal(one.id, NOON_S);
+    assert_int_equal(one.until_s, NOON_S + 3600);
+    clerk_beat(a.clerk);
+    pass_exchange(&b);
+    clerk_freeze(b.clerk, &two);
+    assert_memory_equal(&one, &two, sizeof(one));
+    /* another sign: the same freeze goes on, for all */
+    clerk_share_freeze(b.clerk, NOON_S + 4000);
+    clerk_share_freeze(b.clerk, NOON_S + 3900);
+    pass_exchange(&b);
+    pass_exchange(&a);
+    clerk_freeze(a.clerk, &one);
+    assert_true(one.id == NOON_S && one.until_s == NOON_S + 4000);
+    host_reopen(&a); /* nor does an end of the process end it */
+    board.away = true;
+    clerk_freeze(a.clerk, &two);
+    assert_memory_equal(&one, &two, sizeof(one));
+    board.away = false;
+    /* the next one is another */
+    pass_ms(&a, 4000000);
+    a.now.wall.s = NOON_S + 5000;
+    clerk_share_freeze(a.clerk, NOON_S + 8600);
+    clerk_freeze(a.clerk, &one);
+    assert_true(one.id == NOON_S + 5000 && one.until_s == NOON_S + 8600);
+    (void)host_end(&b);
+    (void)host_end(&a);
+}
+
+static void
+test_freezes_join(void **state)
+{
+    static const struct {
+        const char *row;
+        struct clerk_freeze a, b, both;
+    } rows[] = {
+        {"none", {0, 0}, {0, 0}, {0, 0}},
+        {"one", {5, 9}, {0, 0}, {5, 9}},
+        {"the same", {5, 9}, {5, 9}, {5, 9}},
+        {"the same, longer", {5, 9}, {5, 12}, {5, 12}},
+        {"two that meet", {5, 9}, {7, 12}, {5, 12}},
+        {"one inside of the other", {5, 12}, {7, 9}, {5, 12}},
+        {"they touch", {5, 7}, {7, 9}, {5, 9}},
+        {"one after the other", {5, 7}, {8, 9}, {8, 9}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct clerk_freeze x = clerk_site_join(rows[i].a, rows[i].b);
+        struct clerk_freeze y = clerk_site_join(rows[i].b, rows[i].a);
+
+        expect(rows[i].row, memcmp(&x, &rows[i].both, sizeof(x)) == 0);
+        expect(rows[i].row, memcmp(&y, &rows[i].both, sizeof(y)) == 0);
+    }
+}
+
+/* ----- feedback about a message that another host knows */
+
+static void
+test_feedback(void **state)
+{
+    struct diary_report report = {
+        .at_s = NOON_S, .host = "mx1", .kind = "complaint", .id = "4XyZ"};
+    struct host a, b;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    host_begin_as(&b, "mx2", a_board);
+    clerk_beat(b.clerk);
+    assert_int_equal(clerk_order_feedback(a.clerk, &report, 0, 2), MS_OK);
+    clerk_news(b.clerk);
+    b.feedback_err = MS_UNAVAIL; /* its store is away: asked again */
+    pass_exchange(&b);
+    assert_int_equal(b.heard, 1);
+    b.feedback_err = MS_OK;
+    clerk_news(b.clerk);
+    pass_exchange(&b);
+    clerk_news(b.clerk);
+    pass_exchange(&b);
+    assert_int_equal(b.heard, 2);
+    assert_string_equal(b.report.id, "4XyZ");
+    assert_string_equal(b.report.kind, "complaint");
+    assert_true(b.unknown == 0 && b.complaints == 2);
+    pass_exchange(&a);
+    assert_int_equal(a.heard, 0); /* not by who could not place it */
+    host_reopen(&b);
+    pass_exchange(&b);
+    assert_int_equal(b.heard, 2);
+    /* without news it is asked for every minute; a day later it is gone */
+    assert_int_equal(clerk_order_feedback(a.clerk, &report, 7, 0), MS_OK);
+    pass_ms(&b, CLERK_SHARE_MS);
+    clerk_beat(b.clerk);
+    assert_int_equal(b.heard, 2);
+    pass_ms(&b, 60000);
+    clerk_beat(b.clerk);
+    assert_int_equal(b.heard, 3);
+    assert_int_equal(b.unknown, 7);
+    for (int i = 0; i < 3; i++) { /* one at a time */
+        pass_ms(&b, (int64_t)DAY_S * 1000 + 60000);
+        clerk_beat(b.clerk);
+    }
+    assert_null(find_field("feedback", NULL));
+    board.away = true;
+    assert_int_equal(clerk_order_feedback(a.clerk, &report, 7, 0), MS_UNAVAIL);
+    board.away = false;
+    (void)host_end(&b);
+    (void)host_end(&a);
+}
+
+/* A stranger who sends reports does not fill the servers. */
+static void
+test_feedback_room(void **state)
+{
+    const struct diary_report report = {.at_s = NOON_S, .kind = "log"};
+    struct host a;
+    enum ms_err err = MS_OK;
+    int n = 0;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    while (err == MS_OK && n <= CLERK_FEEDBACK) {
+        err = clerk_order_feedback(a.clerk, &report, 1, 0);
+        n += err == MS_OK;
+        if (board.n_fields > MANY / 2)
+            board.n_fields = 0; /* there is less room here */
+    }
+    assert_int_equal(err, MS_NOMEM);
+    assert_int_equal(n, CLERK_FEEDBACK);
+    (void)host_end(&a);
+    host_begin(&a, NULL);
+    assert_int_equal(clerk_order_feedback(a.clerk, &report, 1, 0), MS_OK);
+    (void)host_end(&a);
+}
+
+/* Who is forgotten is not put on the board by what waits. */
+static void
+test_cases_forgotten(void **state)
+{
+    struct change ann = a_change("ann"), bob = a_change("bob");
+    struct held held = a_held("1A", "bob");
+    struct subject subject = ann.subject;
+    struct host a;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    board.away = true;
+    (void)snprintf(bob.note, sizeof(bob.note), "as ann said");
+    held.has_from = true;
+    (void)snprintf(held.from, sizeof(held.from), "Ann");
+    clerk_share_change(a.clerk, &ann);
+    clerk_share_change(a.clerk, &bob);
+    clerk_share_held(a.clerk, &held);
+    held = a_held("2B", "ann");
+    clerk_share_held(a.clerk, &held);
+    clerk_forget_waiting(a.clerk, &subject, "~K7Q2M9XD");
+    board.away = false;
+    clerk_beat(a.clerk);
+    assert_int_equal(board.n_changes, 1);
+    assert_string_equal(board.change.note, "user:~K7Q2M9XD");
+    assert_null(find_field("helds", "mx1 2B"));
+    assert_non_null(find_field("helds", "mx1 1A"));
+    assert_null(strstr(find_field("helds", "mx1 1A")->bytes, "Ann"));
+    (void)host_end(&a);
+}
+
+/* ----- acts of who is forgotten */
+
 static void
 test_acts_forgotten(void **state)
 {
@@ -1698,6 +2247,17 @@ main(void)
         cmocka_unit_test(test_forgotten_before_shared),
         cmocka_unit_test(test_orders_are_followed_once),
         cmocka_unit_test(test_orders_without_memory),
+        cmocka_unit_test(test_cases_are_shared),
+        cmocka_unit_test(test_cases_wait_for_the_disk),
+        cmocka_unit_test(test_cases_without_memory),
+        cmocka_unit_test(test_held_no_more),
+        cmocka_unit_test(test_held_alone),
+        cmocka_unit_test(test_birth),
+        cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_freezes_join),
+        cmocka_unit_test(test_feedback),
+        cmocka_unit_test(test_feedback_room),
+        cmocka_unit_test(test_cases_forgotten),
         cmocka_unit_test(test_acts_forgotten),
         cmocka_unit_test(test_publish),
         cmocka_unit_test(test_saved),

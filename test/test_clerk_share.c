@@ -38,11 +38,9 @@ clerk_now(const struct clerk *clerk)
 }
 
 void
-clerk_weed(struct clerk *clerk,
-           bool (*bad)(void *arg, const struct decision *decision),
-           void (*change)(void *arg, struct diary_audit *entry), void *arg)
+clerk_weed(struct clerk *clerk, const struct clerk_weed *weed)
 {
-    (void)clerk, (void)bad, (void)change, (void)arg; /* nothing waits */
+    (void)clerk, (void)weed; /* nothing waits */
 }
 
 /* Two hosts, and the clerk of the second. */
@@ -409,6 +407,14 @@ test_other_forms(void **state)
                          MS_OK);
         assert_int_equal(store_board_add(one.store, "audit", &blob, 9, 60),
                          MS_OK);
+        assert_int_equal(store_board_add(one.store, "changes", &blob, 9, 60),
+                         MS_OK);
+        assert_int_equal(store_board_put(one.store, "helds", &blob, 60, false),
+                         MS_OK);
+        assert_int_equal(
+            store_board_put(one.store, "feedback", &blob, 60, false), MS_OK);
+        assert_int_equal(clerk_fleet_changes(&clerk, NULL, NULL, NULL), MS_OK);
+        assert_int_equal(clerk_fleet_held(&clerk, NULL, NULL, NULL), MS_OK);
         assert_string_equal(acts_at_time(NOW_S), "AAAAAAAA ");
         assert_string_equal(found("ref 1A"), "");
         assert_int_equal(clerk_fleet_audit(&clerk, NULL, NULL), MS_OK);
@@ -429,6 +435,169 @@ test_other_forms(void **state)
         free(text);
         json_decref(json);
     }
+}
+
+/* ----- changes of standings */
+
+static struct change
+change_of(const char *id, const char *subject, const char *note)
+{
+    struct change c = {.host = "mx1",
+                       .rule = "zombie.account",
+                       .class = CLASS_OFFICE,
+                       .evidence = {.at_s = NOW_S,
+                                    .to = STANDING_QUARANTINED,
+                                    .cause = CAUSE_EVIDENCE,
+                                    .tenths = {[FAMILY_CONTENT] = 450}}};
+
+    c.subject = lab_subject(subject);
+    snprintf(c.id, sizeof(c.id), "%s", id);
+    snprintf(c.note, sizeof(c.note), "%s", note);
+    return c;
+}
+
+static void
+share_change(struct change c)
+{
+    struct clerk_share_day today = {0};
+
+    assert_int_equal(clerk_share_change_now(one.store, &today, &c), MS_OK);
+}
+
+static bool
+take_change(void *arg, const struct change *change)
+{
+    char *text = arg;
+    size_t len = strlen(text);
+
+    snprintf(text + len, 1024 - len, "%s/%s ", change->id, change->note);
+    return true;
+}
+
+static const char *
+changes_of(const char *subject)
+{
+    static char text[1024];
+
+    text[0] = '\0';
+    assert_int_equal(clerk_fleet_changes(&clerk, subject, take_change, text),
+                     MS_OK);
+    return text;
+}
+
+static void
+test_changes(void **state)
+{
+    struct change pair = change_of("CCCCCCCC", "user:ann", "three"), again;
+    bool found_it = true;
+
+    (void)state;
+    assert_true(subject_make_pair(SUBJECT_USER, "ann", SUBJECT_SENDER, "x@y",
+                                  &pair.subject));
+    share_change(change_of("AAAAAAAA", "user:ann", "one"));
+    share_change(change_of("BBBBBBBB", "user:bob", "two"));
+    share_change(pair);
+    assert_string_equal(changes_of(NULL),
+                        "CCCCCCCC/three BBBBBBBB/two AAAAAAAA/one ");
+    assert_string_equal(changes_of("user:ann"), "AAAAAAAA/one ");
+    assert_string_equal(changes_of("user+sender:ann+x@y"), "CCCCCCCC/three ");
+    assert_string_equal(changes_of("sender:ann"), "");
+    assert_string_equal(changes_of(""), "");
+    assert_int_equal(clerk_fleet_change(&clerk, "BBBBBBBB", &found_it, &again),
+                     MS_OK);
+    assert_true(found_it);
+    assert_string_equal(again.note, "two");
+    assert_int_equal(again.class, CLASS_OFFICE);
+    assert_int_equal(again.evidence.tenths[FAMILY_CONTENT], 450);
+    assert_int_equal(clerk_fleet_change(&clerk, "bbbbbbbb", &found_it, &again),
+                     MS_OK);
+    assert_false(found_it);
+}
+
+/* A wave does not fill the servers' memory: of a day's more than a thousand
+ * only the newest of all are there. */
+static void
+test_changes_room(void **state)
+{
+    struct clerk_share_day today = {NOW_S / DAY_S, CLERK_CHANGES_DAY - 1};
+    struct change c = change_of("AAAAAAAA", "user:ann", "1");
+
+    (void)state;
+    assert_int_equal(clerk_share_change_now(one.store, &today, &c), MS_OK);
+    snprintf(c.note, sizeof(c.note), "2");
+    assert_int_equal(clerk_share_change_now(one.store, &today, &c), MS_OK);
+    assert_string_equal(changes_of("user:ann"), "AAAAAAAA/1 ");
+    assert_string_equal(changes_of(NULL), "AAAAAAAA/2 AAAAAAAA/1 ");
+    c.evidence.at_s += DAY_S;
+    snprintf(c.note, sizeof(c.note), "3");
+    assert_int_equal(clerk_share_change_now(one.store, &today, &c), MS_OK);
+    assert_string_equal(changes_of("user:ann"), "AAAAAAAA/3 AAAAAAAA/1 ");
+}
+
+/* ----- messages held */
+
+static struct held
+held_of(const char *host, const char *id, const char *subject, int64_t at_s)
+{
+    struct held h = {.at_s = at_s, .mta = HELD_SENDMAIL, .nrcpt = 2};
+
+    snprintf(h.host, sizeof(h.host), "%s", host);
+    snprintf(h.id, sizeof(h.id), "%s", id);
+    snprintf(h.subject, sizeof(h.subject), "%s", subject);
+    return h;
+}
+
+static void
+share_held(struct held h)
+{
+    assert_int_equal(clerk_share_held_now(one.store, &h), MS_OK);
+}
+
+static bool
+take_held(void *arg, const struct held *held)
+{
+    char *text = arg;
+    size_t len = strlen(text);
+
+    snprintf(text + len, 1024 - len, "%s/%s/%s ", held->host, held->id,
+             held->has_from ? held->from : "-");
+    return true;
+}
+
+static const char *
+helds_of(const char *subject)
+{
+    static char text[1024];
+
+    text[0] = '\0';
+    assert_int_equal(clerk_fleet_held(&clerk, subject, take_held, text), MS_OK);
+    return text;
+}
+
+static void
+test_held(void **state)
+{
+    struct held h = held_of("mx1", "1A", "user:ann", NOW_S + 9);
+
+    (void)state;
+    share_held(h);
+    share_held(held_of("mx2", "1A", "user:ann", NOW_S + 1));
+    share_held(held_of("mx1", "2B", "user:bob", NOW_S + 5));
+    assert_string_equal(helds_of(NULL), "mx2/1A/- mx1/2B/- mx1/1A/- ");
+    assert_string_equal(helds_of("user:ann"), "mx2/1A/- mx1/1A/- ");
+    assert_string_equal(helds_of("user:nobody"), "");
+    assert_string_equal(helds_of(""), "");
+    assert_int_equal(clerk_share_gone(one.store, &h), MS_OK);
+    assert_int_equal(clerk_share_gone(one.store, &h), MS_OK);
+    assert_string_equal(helds_of("user:ann"), "mx2/1A/- ");
+    assert_string_equal(helds_of(NULL), "mx2/1A/- mx1/2B/- ");
+    /* what nobody has seen to for 90 days is seen no more */
+    clerk.now.wall.s = NOW_S + 1 + CLERK_HELD_KEEP_S;
+    assert_string_equal(helds_of(NULL), "mx2/1A/- mx1/2B/- ");
+    clerk.now.wall.s++;
+    assert_string_equal(helds_of(NULL), "mx1/2B/- ");
+    clerk.now.wall.s = NOW_S;
+    assert_string_equal(helds_of("user:ann"), "");
 }
 
 /* ----- the audit trail */
@@ -659,6 +828,35 @@ on_the_board(const char *mark)
     return n;
 }
 
+/* What zombies leave there. */
+static void
+put_zombies_about(const char *ann)
+{
+    static const char text[] =
+        "{\"report\":{\"at\":\"2026-01-07T12:00:00Z\",\"kind\":\"log\","
+        "\"detail\":\"of ann@example.org.\"},\"unknown\":1,\"complaints\":0,"
+        "\"at\":1800000000}";
+    const struct board_blob order = {"0123456789abcdef", (const uint8_t *)text,
+                                     strlen(text)};
+    struct change c = change_of("CCCCCCCC", "user:bob@example.org", "a pair's");
+    struct held h = held_of("mx1", "1A", "user:ann@example.org", NOW_S);
+
+    share_change(change_of("AAAAAAAA", "user:ann@example.org", "her own"));
+    share_change(change_of("BBBBBBBB", "user:bob@example.org",
+                           "a friend of ann@example.org"));
+    assert_true(subject_make_pair(SUBJECT_SENDER, "x@y", SUBJECT_USER,
+                                  "ann@example.org", &c.subject));
+    share_change(c);
+    share_change(change_of("DDDDDDDD", "user:bob@example.org", "his own"));
+    share_held(h);
+    h = held_of("mx1", "2B", "user:bob@example.org", NOW_S);
+    h.has_from = true;
+    snprintf(h.from, sizeof(h.from), "%s", ann);
+    share_held(h);
+    assert_int_equal(store_board_put(one.store, "feedback", &order, 60, false),
+                     MS_OK);
+}
+
 static void
 put_all_about(const char *ann, const char *sender)
 {
@@ -700,6 +898,7 @@ put_all_about(const char *ann, const char *sender)
     assert_true(subject_make_pair(SUBJECT_USER, "ann@example.org",
                                   SUBJECT_SENDER, "x", &rows[0].subject));
     publish(&two, NOW_S, SUBJECT_PAIR, rows, 1);
+    put_zombies_about(sender);
 }
 
 static void
@@ -727,6 +926,14 @@ test_forget(void **state)
                             "mode//observe "
                             "raise/user:bob@example.org/user:~K7Q2M9XD "
                             "reset/user:~K7Q2M9XD/limit user ");
+        assert_string_equal(changes_of(NULL),
+                            "DDDDDDDD/his own BBBBBBBB/user:~K7Q2M9XD ");
+        assert_string_equal(changes_of("user:bob@example.org"),
+                            "DDDDDDDD/his own BBBBBBBB/user:~K7Q2M9XD ");
+        assert_string_equal(helds_of(NULL), "mx1/2B/- ");
+        assert_string_equal(helds_of("user:bob@example.org"), "mx1/2B/- ");
+        (void)store_board_drop(one.store, "changes");
+        (void)store_board_drop(one.store, "changes user:bob@example.org");
         for (int name = 0; name < 2; name++) /* for the next round */
             (void)store_board_drop(one.store, name == 0 ? "audit" : "acts");
         (void)store_board_drop(one.store, "decisions user:bob@example.org");
@@ -800,8 +1007,20 @@ ask_all(struct store *shared, enum ms_err wanted)
     struct diary_audit entry = audit_of("mode", "", "");
     struct top_row row = row_of("user:ann", 1);
     struct wall now = {NOW_S};
+    struct clerk_share_day today = {0};
+    struct change c = change_of("AAAAAAAA", "user:ann", ""), other;
+    struct held h = held_of("mx1", "1A", "user:ann", NOW_S);
+    bool found_it = false;
 
     clerk.shared = shared;
+    assert_int_equal(clerk_share_change_now(shared, &today, &c), wanted);
+    assert_int_equal(clerk_share_held_now(shared, &h), wanted);
+    assert_int_equal(clerk_share_gone(shared, &h), wanted);
+    assert_int_equal(clerk_fleet_changes(&clerk, NULL, NULL, NULL), wanted);
+    assert_int_equal(clerk_fleet_change(&clerk, "AAAAAAAA", &found_it, &other),
+                     wanted);
+    assert_false(found_it);
+    assert_int_equal(clerk_fleet_held(&clerk, "user:ann", NULL, NULL), wanted);
     assert_int_equal(clerk_share_decision(shared, &room, &d, DAY_S), wanted);
     /* what was not put there takes no room */
     assert_int_equal(room.left, wanted == MS_OK ? 0 : CLERK_SHARE_MOST);
@@ -866,6 +1085,9 @@ main(void)
         TEST(test_memory),
         TEST(test_acts),
         TEST(test_other_forms),
+        TEST(test_changes),
+        TEST(test_changes_room),
+        TEST(test_held),
         TEST(test_audit),
         TEST(test_top),
         TEST(test_top_that_does_not_fit),

@@ -169,6 +169,27 @@ test_read(void **state)
          "user",
          NULL,
          NULL},
+        {"a word that may be a verb",
+         {"notices", "resend", "a"},
+         CTL_OK,
+         "notices",
+         "resend a",
+         NULL,
+         NULL},
+        {"and need not be one",
+         {"notices", "ann@example.org"},
+         CTL_OK,
+         "notices",
+         "ann@example.org",
+         NULL,
+         NULL},
+        {"what becomes of held mail is a choice",
+         {"release", "a", "--held", "burn"},
+         EX_USAGE,
+         NULL,
+         NULL,
+         NULL,
+         NULL},
         {"help as an option",
          {"reset", "--help"},
          CTL_OK,
@@ -362,8 +383,9 @@ test_table(void **state)
         for (const struct command_option *o = c->options; o->name != NULL; o++)
             check_option(c, o);
         for (const struct command_word *w = c->words; w->name != NULL; w++)
-            expect("choices belong to a choice",
-                   (w->choices == NULL) == (w->kind != WORD_CHOICE));
+            expect("choices belong to a choice, or to a verb",
+                   (w->choices == NULL) ==
+                       (w->kind != WORD_CHOICE && w->kind != WORD_VERB));
     }
     assert_null(command_find("nonsense"));
     for (enum command_group g = 0; g < COMMAND_GROUPS; g++)

@@ -97,8 +97,8 @@ static const struct {
      "t:1:1: `logins` is a kind of session; no network can be called so\n"},
     {"an unknown option", "sesions = 5",
      "t:1:1: unknown option `sesions`; did you mean `sessions`?\n"},
-    {"one that nothing is like", "quarantine = 5",
-     "t:1:1: unknown option `quarantine`\n"},
+    {"one that nothing is like", "greylisting = 5",
+     "t:1:1: unknown option `greylisting`\n"},
     {"one of another block", "port25 = closed",
      "t:1:1: `port25` belongs in a block `network`\n"},
     {"one of no block", "log { sessions = 5 }",
@@ -107,9 +107,9 @@ static const struct {
      "t:1:1: unknown block `limits`; did you mean `limit`?\n"
      "t:2:12: sessions: `0` is not from 1 to 100000\n"},
     {"what is not built yet is unknown",
-     "dnsbl { on = mx }\nnotice { }\nprivacy { log = full }",
-     "t:1:1: unknown block `dnsbl`\nt:2:1: unknown block `notice`\n"
-     "t:3:11: unknown option `log`\n"},
+     "dnsbl { on = mx }\nprivacy { log = full }",
+     "t:1:1: unknown block `dnsbl`\n"
+     "t:2:11: unknown option `log`\n"},
     {"an option twice", "mode = observe\nmode = enforce",
      "t:2:1: `mode` is set already at t:1:1\n"},
     {"a block twice", "network a { addr = ::2 }\nnetwork a { addr = ::3 }",
@@ -287,12 +287,14 @@ static const struct {
     {"nobody is exempt", "exempt e { skip = limits }",
      "t:1:1: `exempt e` needs user, sender, domain, client or network\n"},
     {"from nothing", "exempt e { client = ::1 }",
-     "t:1:1: `exempt e` needs `skip`\n"},
+     "t:1:1: `exempt e` needs skip or class\n"},
     {"from what is not there", "exempt e { client = ::1 skip = limit.usr }",
      "t:1:32: skip: there is no limit `usr`; did you mean `user`?\n"},
-    {"from relay rules", "exempt e { client = ::1 skip = relay, zombies }",
-     "t:1:32: skip: `relay` is neither limits nor limit.NAME\n"
-     "t:1:39: skip: `zombies` is neither limits nor limit.NAME\n"},
+    {"from relay rules", "exempt e { client = ::1 skip = relay, limts }",
+     "t:1:32: skip: `relay` is none of: limits | limit.NAME | zombies | "
+     "zombie.NAME\n"
+     "t:1:39: skip: `limts` is none of: limits | limit.NAME | zombies | "
+     "zombie.NAME; did you mean `limits`?\n"},
     {"from what refuses nothing",
      "exempt e { client = ::1 skip = limit.postmaster }",
      "t:1:32: skip: limit.postmaster refuses nothing; there is nothing to "
@@ -485,30 +487,33 @@ load_and_expect(const char *name, enum ms_err err, const char *wanted)
 }
 
 static void
-expect_error(const char *name, unsigned line, const char *what, unsigned most)
+expect_error(const char *name, unsigned line, const char *who, unsigned most,
+             const char *what)
 {
     char wanted[128];
 
     (void)snprintf(wanted, sizeof(wanted),
-                   "t:%u:1: from here on, all limits together have more than "
+                   "t:%u:1: from here on, %s together have more than "
                    "%u %s\n",
-                   line, most, what);
+                   line, who, most, what);
     load_and_expect(name, MS_INVALID, wanted);
 }
 
-/* The built-in limits have 12 rates for 2 kinds of keys. */
+/* The built-in limits have 12 rates for 2 kinds of keys, which are also those
+ * of the 2 built-in rules about zombies. */
 static void
 test_bounds(void **state)
 {
     (void)state;
     begin();
     add("domains d { list = example.org }\n");
-    for (unsigned i = 0; i < CHARGE_ITEMS - 12; i++)
+    for (unsigned i = 0; i < CHARGE_ITEMS - 14; i++)
         add("limit x%u { key = user count = messages rate = 1/1h }\n", i);
     load_and_expect("as many rates as a step can hold", MS_OK, "");
     add("limit y1 { key = user count = messages rate = 1/1h }\n");
     add("limit y2 { key = user count = messages rate = 1/1h }\n");
-    expect_error("one rate more", CHARGE_ITEMS - 10, "rates", CHARGE_ITEMS);
+    expect_error("one rate more", CHARGE_ITEMS - 12, "all limits",
+                 CHARGE_ITEMS - 2, "rates");
 
     begin();
     add("domains d { list = example.org }\n");
@@ -517,8 +522,12 @@ test_bounds(void **state)
             i, 16 + i);
     load_and_expect("as many kinds of keys as a step can hold", MS_OK, "");
     add("limit y { key = network count = messages rate = 1/1h }\n");
-    expect_error("one kind more", CHARGE_SUBJECTS, "kinds of keys",
-                 CHARGE_SUBJECTS);
+    expect_error("one kind more", CHARGE_SUBJECTS, "limits and zombies",
+                 CHARGE_SUBJECTS, "kinds of keys");
+    add("zombie account { off = yes }\nzombie machine { off = yes }\n"
+        "limit y2 { key = user count = messages rate = 1/1h }\n");
+    expect_error("zombies' kinds were the limits' too", CHARGE_SUBJECTS,
+                 "limits and zombies", CHARGE_SUBJECTS, "kinds of keys");
 
     begin();
     add("domains d { list = example.org }\n");

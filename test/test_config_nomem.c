@@ -72,7 +72,10 @@ test_errors(void **state)
 {
     static const char text[] =
         "mode = x\nfoo\nsessions = 0\nlimit user { rates = texthash:none }\n"
-        "network a { addr = ::1, x }\nreply limit.x { text = y }\n";
+        "network a { addr = ::1, x }\nreply limit.x { text = y }\n"
+        "zombie a { key = user watch = 50 lift = never, 1h }\n"
+        "limit user_all { warmup = 5/1h for 1, 5/1h }\n"
+        "notice { from = x contacts = texthash:plans webhook = y }\n";
     struct config *config = NULL;
     enum ms_err err = MS_NOMEM;
     unsigned long n = 0;

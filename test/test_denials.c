@@ -710,6 +710,31 @@ test_standing(void **state)
     lab_end(&lab);
 }
 
+/* Who is quarantined is known at MAIL, too, where only memory is asked; what is
+ * asked in earnest goes to the store. */
+static void
+test_quarantined(void **state)
+{
+    struct lab lab = lab_create();
+    struct subject ann = subject_of("user:ann");
+    struct charge_item item = item_of(&ann, 1, 3), look = item;
+
+    (void)state;
+    look.kind = CHARGE_LOOK;
+    look.early = true;
+    lab.below->standing = STANDING_QUARANTINED;
+    assert_true(charge(&lab, &item, 1));
+    assert_false(charge(&lab, &look, 1));
+    assert_int_equal(lab.answers.item[0].standing, STANDING_QUARANTINED);
+    lab.below->standing = STANDING_PROBATION; /* told of elsewhere, later */
+    assert_true(charge(&lab, &item, 1));
+    assert_int_equal(lab.answers.item[0].standing, STANDING_PROBATION);
+    lab.now.mono.ms += DENIALS_MS;
+    assert_false(charge(&lab, &look, 1));
+    assert_int_equal(lab.answers.item[0].standing, STANDING_NORMAL);
+    lab_end(&lab);
+}
+
 static void
 test_stats(void **state)
 {
@@ -925,6 +950,7 @@ main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_doubtful_answers),
         cmocka_unit_test(test_standing),
+        cmocka_unit_test(test_quarantined),
         cmocka_unit_test(test_stats),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_drop),

@@ -5,7 +5,10 @@
  */
 #include <config.h>
 
+#include "milter/diary/change.h"
 #include "milter/diary/diary.h"
+#include "milter/diary/held.h"
+#include "milter/diary/passed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -1253,17 +1256,398 @@ test_newer(void **state)
     lab_open(&lab);
     add_four(lab.diary);
     lab_close(&lab);
-    run_sql(&lab, "PRAGMA user_version = 2");
+    run_sql(&lab, "PRAGMA user_version = 3");
     assert_int_equal(lab_try(&lab, &why), MS_VERSION);
     assert_non_null(strstr(why.text, "newer mortsafe"));
-    run_sql(&lab, "PRAGMA user_version = 1");
+    run_sql(&lab, "PRAGMA user_version = 2");
     lab_open(&lab);
     assert_int_equal(count_all(lab.diary), 4);
     assert_int_equal(lab.n_told, 0);
     lab_end(&lab);
 }
 
+/* ----- standings: see test_change.c and test_held.c */
+
+static struct change
+a_change(const char *user)
+{
+    struct change c = {.id = "AAAAAAAA",
+                       .evidence = {.at_s = NOON_S, .to = STANDING_WATCHED}};
+
+    assert_true(subject_make(SUBJECT_USER, user, &c.subject));
+    return c;
+}
+
+static bool
+count_change(void *arg, const struct change *change)
+{
+    (void)change;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static size_t
+changes_in(struct diary *diary)
+{
+    const struct diary_change_query query = {.limit = 1000000};
+    size_t n = 0;
+
+    assert_int_equal(diary_changes(diary, &query, count_change, &n), MS_OK);
+    return n;
+}
+
+static struct held
+a_held(const char *id)
+{
+    struct held h = {.at_s = NOON_S, .host = "mx1", .subject = "user:ann"};
+
+    (void)snprintf(h.id, sizeof(h.id), "%s", id);
+    return h;
+}
+
+static uint64_t
+held_in(struct diary *diary)
+{
+    uint64_t n = 0;
+    int64_t oldest_s;
+
+    assert_int_equal(diary_count_held(diary, &n, &oldest_s), MS_OK);
+    return n;
+}
+
+/* ----- an older file */
+
+/* As the first version has left it; made once. */
+static void
+make_old(struct lab *lab)
+{
+    static char old[1 << 18];
+    static size_t len;
+    FILE *in;
+
+    lab_begin(lab);
+    if (len > 0) {
+        write_file(lab->path, old, len);
+        return;
+    }
+    lab_open(lab);
+    add_four(lab->diary);
+    lab_close(lab);
+    run_sql(lab, "DROP TABLE change; DROP TABLE held; DROP TABLE passed;"
+                 " DROP TABLE report; DROP TABLE outbox;"
+                 " PRAGMA user_version = 1");
+    in = fopen(lab->path, "re");
+    assert_non_null(in);
+    len = fread(old, 1, sizeof(old), in);
+    assert_in_range(len, 4096, sizeof(old) - 1);
+    fclose(in);
+}
+
+static int
+number_from(void *arg, int n, char **value, char **name)
+{
+    (void)name;
+    assert_int_equal(n, 1);
+    *(long *)arg = strtol(value[0], NULL, 10);
+    return 0;
+}
+
+static long
+ask_sql(const struct lab *lab, const char *sql)
+{
+    long n = -1;
+    sqlite3 *db;
+
+    assert_int_equal(
+        sqlite3_open_v2(lab->path, &db, SQLITE_OPEN_READWRITE, "unix"),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, number_from, &n, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return n;
+}
+
+static void
+test_brought_forward(void **state)
+{
+    struct change change = a_change("ann");
+    struct lab lab;
+
+    (void)state;
+    make_old(&lab);
+    lab_open(&lab);
+    assert_int_equal(count_all(lab.diary), 4);
+    assert_int_equal(diary_add_change(lab.diary, &change), MS_OK);
+    lab_close(&lab);
+    assert_int_equal(ask_sql(&lab, "PRAGMA user_version"), 2);
+    assert_int_equal(ask_sql(&lab, "SELECT count(*) FROM outbox"), 0);
+    lab_open(&lab);
+    assert_int_equal(count_all(lab.diary), 4);
+    assert_int_equal(changes_in(lab.diary), 1);
+    assert_int_equal(lab.n_told, 0);
+    lab_end(&lab);
+}
+
+/* Wherever it fails, the file is an old one or a new one. */
+static void
+test_brought_forward_on_a_bad_disk(void **state)
+{
+    static const enum disk_fault faults[] = {DISK_FULL, DISK_EIO_WRITE,
+                                             DISK_EIO_SYNC, DISK_TORN};
+    unsigned failed = 0;
+
+    (void)state;
+    for (size_t f = 0; f < ROWS(faults); f++) {
+        for (int after = 0; after < 40; after += 1 + after / 3) {
+            struct lab lab;
+            long layout;
+
+            make_old(&lab);
+            faulty_disk_set(faults[f], after, -1);
+            failed += lab_try(&lab, NULL) != MS_OK;
+            lab_close(&lab);
+            faulty_disk_set(DISK_WORKS, 0, 0);
+            layout = ask_sql(&lab, "PRAGMA user_version");
+            assert_in_range(layout, 1, 2);
+            assert_int_equal(
+                ask_sql(&lab, "SELECT count(*) FROM sqlite_master"
+                              " WHERE name IN ('change', 'held', 'passed',"
+                              " 'report', 'outbox')"),
+                layout == 1 ? 0 : 5);
+            lab_open(&lab);
+            assert_int_equal(count_all(lab.diary), 4);
+            assert_int_equal(changes_in(lab.diary), 0);
+            assert_int_equal(lab.n_told, 0);
+            lab_end(&lab);
+        }
+    }
+    assert_true(failed > 4);
+}
+
+static void
+test_brought_forward_without_memory(void **state)
+{
+    bool all = false;
+
+    (void)state;
+    for (unsigned long n = 1; !all; n += 17) {
+        struct lab lab;
+        enum ms_err err;
+
+        make_old(&lab);
+        scarce_set(n);
+        err = lab_try(&lab, NULL);
+        all = scarce_left() > 0;
+        scarce_set(0);
+        assert_true(err == MS_OK || err == MS_NOMEM);
+        if (err != MS_OK)
+            lab_open(&lab);
+        assert_int_equal(count_all(lab.diary), 4);
+        assert_int_equal(changes_in(lab.diary), 0);
+        lab_end(&lab);
+    }
+}
+
+/* ----- what is kept of standings */
+
+/* The newest stay, however many come. */
+static void
+test_bounds_of_standings(void **state)
+{
+    const struct passed passed = {NOON_S, "3C", "user:ann"};
+    const struct diary_report report = {.at_s = NOON_S, .kind = "log"};
+    struct change change = a_change("ann");
+    struct lab lab;
+
+    (void)state;
+    lab_begin(&lab);
+    lab_open(&lab);
+    lab_close(&lab);
+    run_sql(&lab,
+            "INSERT INTO change VALUES(1, 1, 'a', 'b', NULL, 1, '{}'),"
+            " (2, 1, 'a', 'b', NULL, 1, '{}'),"
+            " (100000, 1, 'a', 'b', NULL, 1, '{}');"
+            "INSERT INTO report VALUES(1, 1, NULL, '{}'), (2, 1, NULL, '{}'),"
+            " (100000, 1, NULL, '{}');"
+            "INSERT INTO passed VALUES(1, 1, '1A', 'a'), (2, 1, '2B', 'a'),"
+            " (1000000, 1, '2B', 'a');"
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c"
+            " WHERE n < 100010) INSERT INTO held SELECT n, 1767787200 + n, 0,"
+            " 1, 'mx1', n, 's', 'r', NULL FROM c");
+    lab_open(&lab);
+    assert_int_equal(diary_add_change(lab.diary, &change), MS_OK);
+    assert_int_equal(change.seq, 100001);
+    assert_int_equal(diary_add_report(lab.diary, &report), MS_OK);
+    assert_int_equal(diary_add_passed(lab.diary, &passed, 1), MS_OK);
+    assert_int_equal(diary_trim(lab.diary, (struct wall){NOON_S}, NOON_S),
+                     MS_OK);
+    assert_int_equal(held_in(lab.diary), DIARY_HELDS);
+    lab_close(&lab);
+    assert_int_equal(ask_sql(&lab, "SELECT min(seq) FROM change"), 100001);
+    assert_int_equal(ask_sql(&lab, "SELECT min(n) FROM report"), 2);
+    assert_int_equal(ask_sql(&lab, "SELECT min(n) FROM passed"), 2);
+    assert_int_equal(ask_sql(&lab, "SELECT min(n) FROM held"), 11);
+    lab_end(&lab);
+}
+
+static bool
+take_note(void *arg, const struct change *change)
+{
+    char *text = arg;
+    size_t len = strlen(text);
+
+    (void)snprintf(text + len, 256 - len, "%s|", change->note);
+    return true;
+}
+
+static bool
+take_detail(void *arg, const struct diary_report *report)
+{
+    char *text = arg;
+    size_t len = strlen(text);
+
+    (void)snprintf(text + len, 256 - len, "%s/%s|", report->subject,
+                   report->detail);
+    return true;
+}
+
+static void
+add_noted(struct diary *diary, const char *user, const char *note)
+{
+    struct change change = a_change(user);
+
+    (void)snprintf(change.note, sizeof(change.note), "%s", note);
+    (void)snprintf(change.by, sizeof(change.by), "ann@example.org (uid 1)");
+    assert_int_equal(diary_add_change(diary, &change), MS_OK);
+}
+
+static void
+add_report(struct diary *diary, const char *subject, const char *detail)
+{
+    struct diary_report report = {.at_s = NOON_S, .kind = "log"};
+
+    (void)snprintf(report.subject, sizeof(report.subject), "%s", subject);
+    (void)snprintf(report.detail, sizeof(report.detail), "%s", detail);
+    assert_int_equal(diary_add_report(diary, &report), MS_OK);
+}
+
+/* What is about somebody goes, what was said of others names nobody; and it
+ * lies in no page of the file. */
+static void
+test_forget_standings(void **state)
+{
+    const struct diary_change_query any = {.limit = 100};
+    struct diary_forgotten gone;
+    char notes[256] = "", details[256] = "";
+    struct subject ann;
+    struct lab lab;
+
+    (void)state;
+    assert_true(subject_make(SUBJECT_USER, "ann@example.org", &ann));
+    lab_begin(&lab);
+    lab_open(&lab);
+    add_noted(lab.diary, "ann@example.org", "her own");
+    add_noted(lab.diary, "bob", "friend of Ann@example.org.");
+    add_noted(lab.diary, "joann@example.org", "joann@example.org");
+    add_report(lab.diary, "user:ann@example.org", "hers");
+    add_report(lab.diary, "sender:ann@example.org", "hers, too");
+    add_report(lab.diary, "", "to <ann@example.org>");
+    lab_close(&lab);
+    run_sql(&lab,
+            "INSERT INTO outbox(at_s, due_s, kind, subject, state, tries,"
+            " json) VALUES(1, 1, 'k', 'user:ann@example.org', 'sent', 1, '{}'),"
+            " (1, 1, 'k', 'client:192.0.2.7', 'waiting', 1,"
+            " '{\"to\":\"ann@example.org\"}'),"
+            " (1, 1, 'k', 'user:bob', 'waiting', 1, '{}')");
+    lab_open(&lab);
+    assert_int_equal(diary_forget(lab.diary, &ann, "~K7Q2M9XD", &gone), MS_OK);
+    assert_int_equal(gone.changes, 2);
+    assert_int_equal(gone.reports, 3);
+    assert_int_equal(gone.letters, 2);
+    assert_int_equal(diary_changes(lab.diary, &any, take_note, notes), MS_OK);
+    assert_string_equal(notes, "joann@example.org|friend of ~K7Q2M9XD.|");
+    assert_int_equal(diary_reports(lab.diary, NULL, 0, 0, take_detail, details),
+                     MS_OK);
+    assert_string_equal(details, "/to <~K7Q2M9XD>|");
+    lab_close(&lab);
+    assert_int_equal(ask_sql(&lab, "SELECT count(*) FROM outbox"), 1);
+    lab_end(&lab);
+}
+
 /* ----- damage */
+
+static bool
+take_id(void *arg, const struct held *held)
+{
+    char *text = arg;
+    size_t len = strlen(text);
+
+    (void)snprintf(text + len, 256 - len, "%s ", held->id);
+    return true;
+}
+
+/* What of standings goes on in the new file. */
+static void
+test_damaged_standings(void **state)
+{
+    static const struct {
+        const char *row, *sql;
+        size_t changes;
+        const char *held;
+        bool blob;
+    } rows[] = {
+        {"all of it", "", 2, "1A 2B ", true},
+        {"no messages held", "DROP TABLE held;", 2, "", true},
+        {"no changes", "DROP TABLE change;", 0, "1A 2B ", true},
+        {"an old file, and tables that it cannot have",
+         "DROP TABLE change; DROP TABLE held; PRAGMA user_version = 1;", 0, "",
+         true},
+        {"another table of that name",
+         "DROP TABLE held; CREATE TABLE held(n, at_s, mta, nrcpt, host, id,"
+         " subject, rule, \"from\"); INSERT INTO held(n) VALUES(NULL);",
+         2, "", true},
+        {"no blobs", "DROP TABLE blob;", 2, "1A 2B ", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct change change = a_change("ann");
+        struct held one = a_held("1A"), two = a_held("2B");
+        char ids[256] = "";
+        void *bytes = NULL;
+        struct lab lab;
+        size_t len;
+
+        lab_begin(&lab);
+        lab_open(&lab);
+        assert_int_equal(diary_add_change(lab.diary, &change), MS_OK);
+        assert_int_equal(diary_add_change(lab.diary, &change), MS_OK);
+        assert_int_equal(diary_add_held(lab.diary, &one), MS_OK);
+        assert_int_equal(diary_add_held(lab.diary, &two), MS_OK);
+        assert_int_equal(diary_put_blob(lab.diary, "site", "x", 1), MS_OK);
+        assert_int_equal(diary_put_blob(lab.diary, "history", "x", 1), MS_OK);
+        lab_close(&lab);
+        run_sql(&lab, rows[i].sql);
+        run_sql(&lab, "DROP TABLE decision");
+        lab_open(&lab);
+        expect(rows[i].row, lab.n_told == 1);
+        expect(rows[i].row, strstr(lab.told, "changes of standings") != NULL);
+        expect(rows[i].row, changes_in(lab.diary) == rows[i].changes);
+        expect(rows[i].row,
+               diary_helds(lab.diary, NULL, 0, take_id, ids) == MS_OK &&
+                   strcmp(ids, rows[i].held) == 0);
+        expect(rows[i].row,
+               diary_get_blob(lab.diary, "site", &bytes, &len) == MS_OK &&
+                   (bytes != NULL) == rows[i].blob);
+        free(bytes);
+        expect(rows[i].row,
+               diary_get_blob(lab.diary, "history", &bytes, &len) == MS_OK &&
+                   bytes == NULL);
+        /* numbers go on */
+        assert_int_equal(diary_add_change(lab.diary, &change), MS_OK);
+        expect(rows[i].row, change.seq > rows[i].changes);
+        lab_end(&lab);
+    }
+}
 
 static void
 test_damaged_at_start(void **state)
@@ -1821,6 +2205,12 @@ main(void)
         cmocka_unit_test(test_no_plain_file),
         cmocka_unit_test(test_folder_of_others),
         cmocka_unit_test(test_newer),
+        cmocka_unit_test(test_brought_forward),
+        cmocka_unit_test(test_brought_forward_on_a_bad_disk),
+        cmocka_unit_test(test_brought_forward_without_memory),
+        cmocka_unit_test(test_bounds_of_standings),
+        cmocka_unit_test(test_forget_standings),
+        cmocka_unit_test(test_damaged_standings),
         cmocka_unit_test(test_damaged_at_start),
         cmocka_unit_test(test_damaged_pages),
         cmocka_unit_test(test_damaged_in_use),

@@ -11,6 +11,7 @@
 #include "policy/limit.h"
 #include "policy/store/memory.h"
 #include "policy/store/store.h"
+#include "policy/zombie.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "test/heard.h"
+#include "test/judged.h"
 #include "test/unit.h"
 
 enum { NOW_S = 1795348800 /* 2026-11-22 12:00 */ };
@@ -166,6 +168,7 @@ set_facts(const struct asked *row, struct sockaddr_storage *client,
         .login_type = row->login != NULL ? "PLAIN" : NULL,
         .sender = row->sender != NULL ? row->sender : "<>",
         .size = row->size,
+        .birth = {1}, /* long ago */
     };
     if (row->client == NULL) {
         facts->client = NULL;
@@ -578,6 +581,157 @@ test_held(void **state)
     config_destroy(config);
 }
 
+/* ----- how somebody stands */
+
+static const char standing_text[] =
+    "mode = enforce\nusers { default_domain = example.org }\n"
+    "domains d { list = example.org }\n"
+    "network access { addr = 198.51.100.0/24  relay = any }\n"
+    "limit user { warmup = 2/1h for 7d }\n";
+
+static const struct {
+    const char *name;
+    const char *more; /* of the configuration */
+    const char *about;
+    enum standing standing;
+    uint32_t rate;
+    unsigned begun; /* messages, to reach help */
+    const char *client, *login, *to;
+    const char *line; /* one of those that are told */
+} standings[] = {
+    {"watched", "", "user:ann@example.org", STANDING_WATCHED, 0, 0,
+     "203.0.113.5", "ann", "<v@victim.test>",
+     "mail pass zombie.account (built in): user:ann@example.org is watched; "
+     "its mail goes through\n"},
+    {"on probation", "", "user:ann@example.org", STANDING_PROBATION, 0, 0,
+     "203.0.113.5", "ann", "<v@victim.test>",
+     "mail pass zombie.account (built in): user:ann@example.org is on "
+     "probation; its mail goes through\n"},
+    {"throttled, with room", "", "user:ann@example.org", STANDING_THROTTLED, 3,
+     0, "203.0.113.5", "ann", "<v@victim.test>",
+     "mail pass zombie.account (built in): user:ann@example.org is throttled "
+     "to 3 recipients in 1 hour\n"},
+    {"throttled, without", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_THROTTLED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "rcpt <v@victim.test> refuse zombie.account (t:6): user:ann@example.org "
+     "is throttled to 0 recipients in 1 hour, and 0 are used\n"},
+    {"quarantined", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "mail pass zombie.account (t:6): user:ann@example.org is quarantined; "
+     "only mail to those who help goes through\n"},
+    {"so RCPT refuses", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "rcpt <v@victim.test> refuse zombie.account (t:6): user:ann@example.org "
+     "is quarantined\n"},
+    {"and that is the end of it", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "rcpt refuse zombie.account (t:6): refused at RCPT with 550 5.7.1\n"},
+    {"but help is reached", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<postmaster@example.org>",
+     "end pass verdict (built in): the message is accepted\n"},
+    {"until it has begun too much", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 20, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "mail refuse zombie.account (t:6): user:ann@example.org is quarantined, "
+     "and has begun 20 messages in an hour to reach help\n"},
+    {"held", "zombie account { mode = enforce  quarantine = hold }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "end refuse zombie.account (t:6): accepted and held for an operator\n"},
+    {"a rule that only looks on", "", "user:ann@example.org",
+     STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann", "<v@victim.test>",
+     "rcpt <v@victim.test> would zombie.account (built in): "
+     "user:ann@example.org is quarantined; this rule only observes\n"},
+    {"a rule behind another with its key",
+     "zombie account { mode = enforce }\nzombie more { key = user }\n",
+     "user:ann@example.org", STANDING_NORMAL, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "mail skip zombie.more (t:7): zombie.account judges the same, and stands "
+     "before it\n"},
+    {"an exemption", "exempt a { user = ann@example.org  skip = zombies }\n",
+     "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>", "mail skip zombie.account (built in): exempt a\n"},
+    {"no address of a login", "zombie machine { in = relays, logins }\n",
+     "client:203.0.113.5", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "mail skip zombie.machine (t:6): it judges addresses, and this is a "
+     "login\n"},
+    {"a machine", "zombie machine { mode = enforce }\n", "client:198.51.100.7",
+     STANDING_QUARANTINED, 0, 0, "198.51.100.7", NULL, "<v@victim.test>",
+     "rcpt refuse zombie.machine (t:6): put off at RCPT with 450 4.7.1: the "
+     "client tries again\n"},
+    {"a newcomer", "", "user:bob@example.org", STANDING_NORMAL, 0, 0,
+     "203.0.113.5", "ann", "<v@victim.test>",
+     "0 of 2 recipients elsewhere in 1 hour are used; a newcomer, never seen "
+     "before [user:ann@example.org 0/2/1h room 0]\n"},
+    {"one who came lately", "", "user:ann@example.org", STANDING_WATCHED, 0, 0,
+     "203.0.113.5", "ann", "<v@victim.test>",
+     "; a newcomer, first seen on 2026-11-22, until that is 7 days ago ["},
+};
+
+/* N messages that were begun to reach help. */
+static void
+begin_messages(const struct config *config, struct store *store,
+               const struct subject *subject, unsigned n)
+{
+    const struct charge_item item = {
+        .subject = subject,
+        .window = zombie_help_window(config->zombies[0]),
+        .span_s = ZOMBIE_SPAN_S,
+        .n = n,
+        .limit = ZOMBIE_HELP_HOUR,
+        .kind = CHARGE_NOTE,
+    };
+    struct charge_answers answers;
+
+    if (n > 0)
+        assert_int_equal(ask_store(store, &item, 1, &answers), MS_OK);
+}
+
+static void
+test_standings(void **state)
+{
+    struct told *told = calloc(1, sizeof *told);
+
+    (void)state;
+    assert_non_null(told);
+    for (size_t i = 0; i < ROWS(standings); i++) {
+        const struct asked row = {.client = standings[i].client,
+                                  .port = standings[i].login ? "587" : NULL,
+                                  .tls = true,
+                                  .login = standings[i].login,
+                                  .sender = "<ann@example.org>",
+                                  .to = {standings[i].to}};
+        struct judged judged = {.now = now()};
+        struct config *config;
+        char text[1024];
+
+        (void)snprintf(text, sizeof text, "%s%s", standing_text,
+                       standings[i].more);
+        config = load(text);
+        assert_int_equal(store_memory_create(64 << 20, &told->store), MS_OK);
+        judged.store = told->store;
+        judged.config = config;
+        assert_int_equal(
+            subject_parse(standings[i].about, &judged.subject, NULL), MS_OK);
+        judged_stand(&judged, standings[i].standing, standings[i].rate);
+        begin_messages(config, told->store, &judged.subject,
+                       standings[i].begun);
+        explain(config, NULL, &row, told);
+        if (strstr(told->text, standings[i].line) == NULL)
+            fail_msg("%s:\n%s", standings[i].name, told->text);
+        expect(standings[i].name, told->only_looks);
+        store_destroy(told->store);
+        config_destroy(config);
+    }
+    free(told);
+}
+
 /* ----- it changes nothing, and needs nobody */
 
 static bool
@@ -782,6 +936,7 @@ main(void)
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_acts),
         cmocka_unit_test(test_held),
+        cmocka_unit_test(test_standings),
         cmocka_unit_test(test_no_side_effects),
         cmocka_unit_test(test_nobody_looks),
         cmocka_unit_test(test_failures),

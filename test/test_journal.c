@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <config.h>
 
+#include "milter/diary/change.h"
 #include "milter/journal.h"
 #include "milter/line.h"
 #include "milter/quiet.h"
@@ -392,6 +393,66 @@ test_many_clients(void **state)
 }
 
 static void
+put(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+/* Somebody's standing, from the record that API and notices have, too. */
+static void
+make_change(struct change *out)
+{
+    memset(out, 0, sizeof(*out));
+    assert_true(subject_make(SUBJECT_USER, "ann@example.org", &out->subject));
+    put(out->rule, sizeof(out->rule), "zombie.account");
+    put(out->ids[0], sizeof(out->ids[0]), "4XyZ");
+    out->n_ids = 1;
+    out->throttle = 20;
+    out->evidence.to = STANDING_THROTTLED;
+    out->evidence.from = STANDING_WATCHED;
+    out->evidence.cause = CAUSE_EVIDENCE;
+    out->evidence.tenths[FAMILY_CONTENT] = 423;
+    out->evidence.spam = 12;
+    out->evidence.judged = 20;
+}
+
+static void
+test_standings(void **state)
+{
+    struct change change;
+    struct book book;
+    const char *log;
+
+    (void)state;
+    make_change(&change);
+    open_book(&book, LOG_TEXT, LOG_NOTICE);
+    journal_standing(book.journal, &change, noon);
+    change.observed = true; /* nothing is done: that is no notice */
+    journal_standing(book.journal, &change, noon);
+    log = close_book(&book);
+    assert_ptr_equal(
+        strstr(log, "4XyZ: standing=throttled was=watched "
+                    "subject=user:ann@example.org rule=zombie.account "
+                    "cause=evidence throttle=20 score=42.3 why=\"score 42.3: "),
+        log);
+    assert_int_equal(strcspn(log, "\n"), strlen(log) - 1);
+    assert_int_equal(log[strlen(log) - 2], '"');
+    free(book.text);
+
+    put(change.by, sizeof(change.by), "ann (uid 1000)");
+    put(change.note, sizeof(change.note), "she \"knows\"\n");
+    open_book(&book, LOG_JSON, LOG_INFO);
+    journal_standing(book.journal, &change, noon);
+    log = close_book(&book);
+    assert_non_null(strstr(log, "\"id\":\"4XyZ\",\"standing\":\"throttled\","
+                                "\"was\":\"watched\",\"observed\":\"yes\","));
+    assert_non_null(strstr(log, "\"score\":42.3,\"why\":\"score 42.3: "));
+    assert_non_null(
+        strstr(log, "\"note\":\"she \\\\x22knows\\\\x22\\\\x0A\"}\n"));
+    free(book.text);
+}
+
+static void
 test_warnings(void **state)
 {
     struct policy_warning warning = {
@@ -580,6 +641,7 @@ main(void)
         cmocka_unit_test(test_refusals_turn),
         cmocka_unit_test(test_accepted_and_held_are_never_quiet),
         cmocka_unit_test(test_many_clients),
+        cmocka_unit_test(test_standings),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_full_pipe),

@@ -136,7 +136,7 @@ def daemon_user():
 
 
 def make_files(folder):
-    """The keys, passwords and certificates that the examples name."""
+    """The keys, passwords, certificates and templates that the examples name."""
     def path(name):
         return os.path.join(folder, name)
 
@@ -148,10 +148,11 @@ def make_files(folder):
                     '-keyout', path('redis.key'), '-out', path('redis.crt')],
                    check=True, stderr=subprocess.DEVNULL)
     shutil.copy(path('redis.crt'), path('redis-ca.crt'))
-    for name in 'redis.pass', 'sentinel.pass':
+    shutil.copytree(os.path.join(TOP, 'contrib', 'notices'), path('notices'))
+    for name in 'redis.pass', 'sentinel.pass', 'webhook.key':
         with open(path(name), 'w', encoding='ascii') as out:
             out.write('secret\n')
-    for name in 'redis.key', 'redis.pass', 'sentinel.pass':
+    for name in 'redis.key', 'redis.pass', 'sentinel.pass', 'webhook.key':
         os.chmod(path(name), 0o640)
         if os.geteuid() == 0:
             os.chown(path(name), 0, daemon_user().pw_gid)

@@ -36,6 +36,8 @@ make(void)
 struct lab {
     struct store_stats store;
     struct daemon_counts counts;
+    struct detect_counts detect;
+    struct notice_counts notice;
     struct metrics_now now;
 };
 
@@ -58,6 +60,10 @@ make_lab(enum store_type type)
         .acts = 4,
         .sessions_limit = 4000,
         .ready = true,
+        .detect = &lab->detect,
+        .notice = &lab->notice,
+        .held = 13,
+        .held_oldest_s = 1800000000,
     };
     lab->counts = (struct daemon_counts){.sessions = 5,
                                          .sessions_all = 6,
@@ -67,6 +73,25 @@ make_lab(enum store_type type)
                                          .waits_max = 10,
                                          .errors = 11,
                                          .running = 12};
+    lab->detect = (struct detect_counts){
+        .queued = 50,
+        .events = 51,
+        .merged = 52,
+        .retries = 53,
+        .damaged = 54,
+        .braked = 55,
+        .braking = true,
+        .changes = {[STANDING_NORMAL] = 60, [STANDING_QUARANTINED] = 61},
+        .standing = {[STANDING_NORMAL] = 70, [STANDING_THROTTLED] = 71},
+    };
+    lab->notice = (struct notice_counts){.sent = 80,
+                                         .failed = 81,
+                                         .limited = 82,
+                                         .undeliverable = 83,
+                                         .waiting = 84,
+                                         .hooks = 85,
+                                         .hooks_failed = 86,
+                                         .hooks_waiting = 87};
     return lab;
 }
 
@@ -297,6 +322,28 @@ test_lines(void **state)
         "mortsafe_diary_lost_total 2",
         "mortsafe_diary_queued 3",
         "mortsafe_acts 4",
+        "mortsafe_subjects_standing{standing=\"throttled\"} 71",
+        "mortsafe_subjects_standing{standing=\"probation\"} 0",
+        "mortsafe_standing_changes_total{to=\"normal\"} 60",
+        "mortsafe_standing_changes_total{to=\"quarantined\"} 61",
+        "mortsafe_detector_queue 50",
+        "mortsafe_detector_events_total 51",
+        "mortsafe_detector_merged_total 52",
+        "mortsafe_detector_retries_total 53",
+        "mortsafe_detector_damaged_total 54",
+        "mortsafe_detector_braked_total 55",
+        "mortsafe_detector_braking 1",
+        "mortsafe_detector_frozen 0",
+        "mortsafe_held_messages 13",
+        "mortsafe_held_oldest_seconds 3600",
+        "mortsafe_notices_total{result=\"sent\"} 80",
+        "mortsafe_notices_total{result=\"failed\"} 81",
+        "mortsafe_notices_total{result=\"limited\"} 82",
+        "mortsafe_notices_total{result=\"undeliverable\"} 83",
+        "mortsafe_notices_waiting 84",
+        "mortsafe_webhooks_total{result=\"sent\"} 85",
+        "mortsafe_webhooks_total{result=\"failed\"} 86",
+        "mortsafe_webhooks_waiting 87",
         "mortsafe_limit_hits_total{limit=\"\\\" 1?mortsafe_evil 1?\","
         "deed=\"done\"} 45",
     };
@@ -325,6 +372,35 @@ test_local_store(void **state)
     free(lab);
     metrics_destroy(metrics);
     metrics_destroy(NULL);
+}
+
+/* Who judges nobody, and tells nobody, has no figures of that; what was held
+ * before still is. */
+static void
+test_no_zombies(void **state)
+{
+    struct lab *lab = make_lab(STORE_MEMORY);
+    struct metrics *metrics = make();
+    char *text;
+
+    (void)state;
+    lab->now.detect = NULL;
+    lab->now.notice = NULL;
+    lab->now.held_oldest_s = lab->now.now.wall.s + 5; /* a clock set back */
+    text = print(metrics, &lab->now);
+    assert_null(strstr(text, "_standing"));
+    assert_null(strstr(text, "_detector_"));
+    assert_null(strstr(text, "_notices_"));
+    assert_null(strstr(text, "_webhooks_"));
+    assert_true(has_line(text, "mortsafe_held_messages 13"));
+    assert_true(has_line(text, "mortsafe_held_oldest_seconds 0"));
+    free(text);
+    lab->now.held_oldest_s = 0;
+    text = print(metrics, &lab->now);
+    assert_true(has_line(text, "mortsafe_held_oldest_seconds 0"));
+    free(text);
+    free(lab);
+    metrics_destroy(metrics);
 }
 
 /* ----- counting */
@@ -599,10 +675,11 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_local_store), cmocka_unit_test(test_decisions),
-        cmocka_unit_test(test_bound),       cmocka_unit_test(test_times),
-        cmocka_unit_test(test_reloads),     cmocka_unit_test(test_process),
-        cmocka_unit_test(test_speed),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_local_store), cmocka_unit_test(test_no_zombies),
+        cmocka_unit_test(test_decisions),   cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_times),       cmocka_unit_test(test_reloads),
+        cmocka_unit_test(test_process),     cmocka_unit_test(test_speed),
+        cmocka_unit_test(test_threads),
     };
     char *text;
 

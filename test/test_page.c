@@ -214,6 +214,140 @@ test_home(void **state)
     }
 }
 
+#define STANDER(subject, standing, more)                                       \
+    "{'subject':'" subject "','standing':'" standing                           \
+    "','since':'2026-11-22T12:17:52Z','cause':'evidence','reason':'score 62: " \
+    "<b>','held':41,'observed':false" more "}"
+
+/* Who is quarantined or throttled, and what keeps the detector from it. */
+static void
+test_zombies(void **state)
+{
+    static const struct {
+        const char *row, *zombies, *held;
+        const char *want[10];
+    } rows[] = {
+        {"nothing is to be had",
+         NULL,
+         NULL,
+         {"Standings are not to be had", "!more, ", "!alarm\"><"}},
+        {"nobody stands so",
+         "{'standings':[],'counts':{'quarantined':0,'throttled':0,'watched':7,"
+         "'probation':1}}",
+         "{'held':[],'here':0,'oldest':null}",
+         {"Nobody is quarantined or throttled.", "7 watched and 1 on probation",
+          "no message", "!is not believed", "!Too many at once"}},
+        {"who stands so is told with why, since when, and what is held",
+         "{'standings':[" STANDER("user:ann", "quarantined", "") "," STANDER(
+             "user:bob", "throttled",
+             ",'note':'x'") "],'counts':{'quarantined':1,'throttled':3,"
+                            "'watched':0,'probation':0}}",
+         "{'held':[],'here':41,'oldest':'2026-11-22T12:17:52Z'}",
+         {"href=\"subjects/user:ann\"", "Quarantined</span>",
+          "Throttled</span>", "score 62: &lt;b&gt;", "2 h<",
+          "class=\"n\" data-l=\"held\">41", "the oldest for 2 h",
+          "1 is quarantined, 3 are throttled.", "2 more, "}},
+        {"who was only observed would be",
+         "{'standings':[{'subject':'user:ann','standing':'quarantined',"
+         "'observed':true}],'counts':{'quarantined':1}}",
+         NULL,
+         {"Would be quarantined", "if this were enforced", "It seems so"}},
+        {"an operator's word is told with his name",
+         "{'standings':[{'subject':'user:ann','standing':'quarantined',"
+         "'cause':'operator','by':'eve (uid 7)','note':'ticket <4711>',"
+         "'reason':''}],'counts':{'quarantined':1}}",
+         NULL,
+         {"by an operator, <bdi>eve (uid 7)</bdi>", "ticket &lt;4711&gt;"}},
+        {"what is wrong with many stands on top",
+         "{'standings':[],'counts':{},'braking':true,'frozen':true}",
+         NULL,
+         {"A filter is not believed.", "Too many at once."}},
+        {"answers of wrong types are no answers",
+         "{'standings':'x','counts':[1],'braking':1,'frozen':'yes'}",
+         "{'here':'x','oldest':7}",
+         {"Nobody is quarantined", "!is not believed", "!Too many at"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        json_t *zombies = json_of(rows[i].row, rows[i].zombies);
+        json_t *held = json_of(rows[i].row, rows[i].held);
+        size_t len;
+
+        has(rows[i].row,
+            page_home(&(struct page_home){.zombies = zombies,
+                                          .held = held,
+                                          .now_s = NOW},
+                      &len),
+            rows[i].want);
+        json_decref(zombies);
+        json_decref(held);
+    }
+}
+
+#define ZOMBIE(standing, mode)                                                 \
+    "'zombie':{'standing':'" standing                                          \
+    "','rule':'zombie.account','mode':'" mode                                  \
+    "','class':'person','since':'2026-11-22T12:17:52Z','until':null,"          \
+    "'cause':'evidence','observed':false,'score':68.1,'rate':100,"             \
+    "'families':[{'family':'content','decibels':38.04,'text':'12 of 20'}],"    \
+    "'usual':{'hour':24,'day':100,'new':20,'networks':1,'senders':1},"         \
+    "'now':{'hour':311,'day':340,'new':290,'networks':7,'senders':1,'spam':"   \
+    "12,'judged':20,'unknown':1,'complaints':0},'quarantines':2,"              \
+    "'newer':false}"
+
+static void
+test_standing(void **state)
+{
+    static const struct {
+        const char *row, *subject;
+        const char *want[10];
+    } rows[] = {
+        {"who was never judged has no word about it",
+         "{'id':'user:ann','standing':'normal','zombie':null,'changes':[],"
+         "'held':[],'notices':[]}",
+         {"!Is it a zombie?", "!Changes of its standing", "!that is held",
+          "!Who was told", "!mortsafectl quarantine"}},
+        {"evidence is told line by line, beside what is usual",
+         "{'id':'user:ann','standing':'quarantined'," ZOMBIE("quarantined",
+                                                             "enforce") "}",
+         {"Quarantined</span>, for what stands below",
+          "<b>38.0 dB</b> 12 of 20", "score now <b>68.1</b> dB",
+          "quarantined 2 times", "<b class=\"near\">311</b>",
+          "<b class=\"fine\">1</b>",
+          "flagged 12 of 20 messages; 1 recipient was unknown; 0 complaints",
+          "let through: 100 recipients an hour",
+          "mortsafectl release user:ann"}},
+        {"who is only observed is not stopped",
+         "{'id':'user:ann','standing':'throttled'," ZOMBIE("throttled",
+                                                           "observe") "}",
+         {"Would be throttled", ">observes</span>", "!Let it go again",
+          "mortsafectl quarantine user:ann"}},
+        {"changes, held mail and letters are listed",
+         "{'id':'user:ann','standing':'normal','changes':[{'at':"
+         "'2026-11-22T12:17:52Z','from':'throttled','to':'quarantined',"
+         "'cause':'evidence','by':'','note':'','families':[{'family':'bulk',"
+         "'decibels':24.1,'text':'<b>'}],'ids':['4XkA']}],'held':[{'at':"
+         "'2026-11-22T12:17:52Z','host':'mx1','id':'4XkB','from':'','"
+         "recipients':3,'command':{'deliver':'postsuper -H 4XkB'}}],"
+         "'notices':[{'at':'2026-11-22T12:17:52Z','kind':'quarantined','to':"
+         "'a@b.test','result':'failed','error':'no answer','webhook':false},"
+         "{'kind':'x','result':'sent','webhook':true}]}",
+         {"was throttled", "24.1 dB</b> &lt;b&gt;", "<code>4XkA</code>",
+          "postsuper -H 4XkB", "&lt;&gt;", "Failed</span> <small>no answer",
+          "the webhook", "for what it sent"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        json_t *subject = json_of(rows[i].row, rows[i].subject);
+        size_t len;
+
+        has(rows[i].row, page_subject(subject, NOW, false, &len), rows[i].want);
+        json_decref(subject);
+    }
+}
+
 /* HISTORY of N minutes that began at START, one recipient each. */
 static json_t *
 history_of(const char *start, size_t n)
@@ -460,6 +594,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policy),  cmocka_unit_test(test_home),
+        cmocka_unit_test(test_zombies), cmocka_unit_test(test_standing),
         cmocka_unit_test(test_history), cmocka_unit_test(test_refresh),
         cmocka_unit_test(test_subject), cmocka_unit_test(test_problem),
         cmocka_unit_test(test_numbers),

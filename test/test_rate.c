@@ -127,6 +127,38 @@ test_spans(void **state)
     }
 }
 
+static const struct {
+    const char *name, *text;
+    uint64_t span_s; /* UINT64_MAX: none */
+} written[] = {
+    {"no time", "0s", 0},
+    {"an hour and a half", "90m", 5400},
+    {"longer than a window", "999d", 86313600},
+    {"the longest", "4294967295d", UINT64_C(371085174288000)},
+    {"longer than that", "4294967296d", UINT64_MAX},
+    {"no unit", "5", UINT64_MAX},
+    {"no number", "h", UINT64_MAX},
+    {"another unit", "5w", UINT64_MAX},
+    {"two", "1h5m", UINT64_MAX},
+    {"a message", "msg", UINT64_MAX},
+    {"a sign", "-1h", UINT64_MAX},
+    {"a blank", " 1h", UINT64_MAX},
+    {"nothing", "", UINT64_MAX},
+};
+
+static void
+test_written_spans(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(written); i++) {
+        uint64_t span_s = UINT64_MAX;
+        bool good = span_parse(written[i].text, &span_s);
+
+        expect(written[i].name, good == (written[i].span_s != UINT64_MAX));
+        expect(written[i].name, span_s == written[i].span_s);
+    }
+}
+
 /* What is printed reads as the same rate, with every span and edge number. */
 static void
 test_print_and_parse(void **state)
@@ -158,6 +190,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_written_spans),
         cmocka_unit_test(test_print_and_parse),
     };
 

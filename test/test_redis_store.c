@@ -443,6 +443,41 @@ test_flushall(void **state)
     }
 }
 
+/* Evidence: whoever reads a blank state begins anew. */
+static enum ms_err
+note(void *arg, struct store_state *state)
+{
+    (void)arg;
+    state->len = 1;
+    state->bytes[0]++;
+    return MS_OK;
+}
+
+/* Evidence that comes before anybody has seen the loss does not seal it. */
+static void
+test_judged_when_all_is_lost(void **state)
+{
+    static struct fleet_of f;
+    struct subject ann = lab_subject("user:ann");
+    enum ms_err err = MS_BUSY;
+
+    (void)state;
+    start(&f, FARM_UNIX);
+    redis_host_judge(&f.host[0], &ann, STANDING_QUARANTINED);
+    for (size_t i = 0; i < HOSTS; i++)
+        redis_lab_expect(f.host[i].shadow, &ann, STANDING_QUARANTINED);
+    farm_ask(f.host[0].farm, 0, "FLUSHALL");
+    for (int ms = 0; ms < SOON_MS && err == MS_BUSY; ms += 20) {
+        err = store_update(f.host[1].store, &ann, redis_lab_now(NULL), note,
+                           NULL);
+        redis_lab_pause(20);
+    }
+    assert_int_equal(err, MS_OK);
+    for (size_t i = 0; i < HOSTS; i++)
+        redis_lab_expect(f.host[i].store, &ann, STANDING_QUARANTINED);
+    stop(&f);
+}
+
 /* ----- who may be here */
 
 static void
@@ -583,6 +618,7 @@ main(void)
         cmocka_unit_test(test_standing_at_start),
         cmocka_unit_test(test_no_update_is_lost),
         cmocka_unit_test(test_flushall),
+        cmocka_unit_test(test_judged_when_all_is_lost),
         cmocka_unit_test(test_foreign_key),
         cmocka_unit_test(test_rolling_upgrade),
     };

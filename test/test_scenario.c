@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "test/judged.h"
 #include "test/unit.h"
 
 enum { WORDS = 32, LINE = 4096, RECEIPTS = 4096, ACTS = 32 };
@@ -43,8 +44,10 @@ struct play {
     char text[12][LINE]; /* room for what facts point to */
     struct wall connected;
     struct store_ticket *connecting;
-    bool muted; /* refused at MAIL, in observe mode */
-    bool away;  /* the store that a fleet shares */
+    bool muted;        /* refused at MAIL, in observe mode */
+    bool away;         /* the store that a fleet shares */
+    struct wall birth; /* of the store */
+    uint64_t met;      /* recipients that somebody was judged for */
     struct verdict held;
     struct receipt receipts[RECEIPTS];
     size_t n_receipts;
@@ -255,6 +258,7 @@ decide(struct play *play, enum stage stage)
 
     play->facts.now = now(play).wall;
     play->facts.acts = play->acts;
+    play->facts.birth = play->birth;
     foresee(play, stage, &foreseen);
     policy_ask(play->config, &play->facts, stage, &play->p);
     while (!done) {
@@ -262,7 +266,8 @@ decide(struct play *play, enum stage stage)
 
         if (charged) {
             charge(play, &answers);
-            add_receipts(play, &answers);
+            if (!play->p.spent)
+                add_receipts(play, &answers);
         }
         done = policy_answer(&play->p, charged ? &answers : NULL);
     }
@@ -286,6 +291,9 @@ forget_message(struct play *play)
     f->refused = f->unknown = f->counted = false;
     f->recipients = f->external = f->bad = f->ordinary = 0;
     f->held = NULL;
+    f->flag = FLAG_NONE;
+    f->throttled = NULL;
+    f->n_seen = 0;
     f->bytes = f->size = 0;
     play->muted = false;
     play->n_receipts = 0;
@@ -477,8 +485,14 @@ do_refused(struct play *play, char **word, size_t n)
 static void
 do_end(struct play *play, char **word, size_t n)
 {
-    if (n > 1)
-        play->facts.bytes = strtoull(word[1], NULL, 10);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(word[i], "spam") == 0)
+            play->facts.flag = FLAG_SPAM;
+        else if (strcmp(word[i], "clean") == 0)
+            play->facts.flag = FLAG_CLEAN;
+        else
+            play->facts.bytes = strtoull(word[i], NULL, 10);
+    }
     if (play->muted)
         nothing(play);
     else
@@ -646,6 +660,256 @@ do_withdraw(struct play *play, char **word, size_t n)
     take_acts(play);
 }
 
+/* ----- those whom rules of zombies judge */
+
+static struct judged
+judged_of(const struct play *play, size_t n, char **word)
+{
+    struct judged judged = {.store = play->store,
+                            .config = play->config,
+                            .acts = play->acts,
+                            .now = now(play)};
+
+    read_subject(play, n > 1 ? word[1] : "", &judged.subject);
+    return judged;
+}
+
+static enum standing
+read_standing(const struct play *play, const char *name)
+{
+    enum standing standing;
+
+    if (!standing_of(name, &standing))
+        stop(play, "no standing:", name);
+    return standing;
+}
+
+static void
+do_born(struct play *play, char **word, size_t n)
+{
+    if (n != 3)
+        stop(play, "say: born 2026-11-22 10:00", "");
+    play->birth.s = read_time(play, word[1], word[2]);
+}
+
+static void
+do_seen(struct play *play, char **word, size_t n)
+{
+    const struct judged judged = judged_of(play, n, word);
+
+    if (n != 4)
+        stop(play, "say: seen SUBJECT 2026-11-22 10:00", "");
+    judged_seen(&judged, (struct wall){read_time(play, word[2], word[3])});
+}
+
+static void
+do_standing(struct play *play, char **word, size_t n)
+{
+    const struct judged judged = judged_of(play, n, word);
+    const char *rate = "0";
+
+    for (size_t i = 3; i < n; i++)
+        if (!pair(word, n, &i, "rate", &rate))
+            stop(play, "what is", word[i]);
+    judged_stand(&judged, read_standing(play, n > 2 ? word[2] : ""),
+                 (uint32_t)strtoul(rate, NULL, 10));
+}
+
+enum { MOST_RECIPIENTS = 1024 };
+
+static void
+note(void *arg, struct detector *d, const struct detector_tuning *tuning,
+     const struct zombie *rule)
+{
+    (void)rule;
+    (void)detector_note(d, tuning, arg);
+}
+
+/* Any number, but never the same for two. */
+static uint64_t
+hash_of(uint64_t kind, uint64_t n)
+{
+    return ((kind << 48) + n + 1) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+static void
+do_judge(struct play *play, char **word, size_t n)
+{
+    static uint64_t recipients[MOST_RECIPIENTS];
+    const struct judged judged = judged_of(play, n, word);
+    struct detector_event event = {
+        .at = now(play).wall, .recipients = recipients, .messages = 1};
+    const char *value;
+
+    for (size_t i = 2; i < n; i++) {
+        bool is_new = strcmp(word[i], "new") == 0;
+
+        if (is_new || strcmp(word[i], "known") == 0) {
+            size_t more = strtoul(i + 1 < n ? word[i + 1] : "", NULL, 10);
+
+            for (size_t j = 0; j < more && event.n_recipients < MOST_RECIPIENTS;
+                 j++)
+                recipients[event.n_recipients++] =
+                    is_new ? hash_of(1, play->met++) : hash_of(2, j);
+            i++;
+        } else if (strcmp(word[i], "spam") == 0) {
+            event.spam = 1;
+        } else if (strcmp(word[i], "clean") == 0) {
+            event.clean = 1;
+        } else if (pair(word, n, &i, "unknown", &value)) {
+            event.unknown = (uint32_t)strtoul(value, NULL, 10);
+        } else if (pair(word, n, &i, "complaints", &value)) {
+            event.complaints = (uint32_t)strtoul(value, NULL, 10);
+        } else if (pair(word, n, &i, "network", &value)) {
+            event.network = hash_of(3, strtoull(value, NULL, 10));
+        } else if (pair(word, n, &i, "sender", &value)) {
+            event.sender = hash_of(4, strtoull(value, NULL, 10));
+        } else {
+            stop(play, "what is", word[i]);
+        }
+    }
+    judged_change(&judged, note, &event);
+}
+
+/* What changes a standing beside evidence. */
+struct word_of {
+    char **word;
+    size_t n;
+    struct wall now, until;
+};
+
+static void
+pass_time(void *arg, struct detector *d, const struct detector_tuning *tuning,
+          const struct zombie *rule)
+{
+    const struct word_of *of = arg;
+
+    (void)rule;
+    (void)detector_pass(d, tuning, of->now);
+}
+
+static void
+release(void *arg, struct detector *d, const struct detector_tuning *tuning,
+        const struct zombie *rule)
+{
+    const struct word_of *of = arg;
+    bool legit = of->n > 2 && strcmp(of->word[2], "legit") == 0;
+
+    (void)rule;
+    detector_release(d, tuning, legit ? DETECTOR_LEGIT : DETECTOR_RELEASE,
+                     CAUSE_OPERATOR, of->now);
+}
+
+static void
+block(void *arg, struct detector *d, const struct detector_tuning *tuning,
+      const struct zombie *rule)
+{
+    const struct word_of *of = arg;
+
+    (void)tuning;
+    (void)rule;
+    detector_block(d, of->now, of->until);
+}
+
+static void
+lease(void *arg, struct detector *d, const struct detector_tuning *tuning,
+      const struct zombie *rule)
+{
+    const struct word_of *of = arg;
+
+    (void)tuning;
+    (void)rule;
+    detector_lease(d, CAUSE_LEASE, of->now);
+}
+
+static void
+demote(void *arg, struct detector *d, const struct detector_tuning *tuning,
+       const struct zombie *rule)
+{
+    const struct word_of *of = arg;
+    enum evidence_cause cause = CAUSE_ENFORCE;
+
+    (void)tuning;
+    (void)rule;
+    if (of->n > 2)
+        assert_true(cause_of(of->word[2], &cause));
+    if (cause == CAUSE_BREAKER || d->observed)
+        detector_demote(d, cause, of->now);
+}
+
+static void
+take_back(void *arg, struct detector *d, const struct detector_tuning *tuning,
+          const struct zombie *rule)
+{
+    const struct word_of *of = arg;
+
+    (void)rule;
+    (void)detector_take_back(d, tuning, (uint64_t)of->now.s, of->now);
+}
+
+/* "WORD SUBJECT ...": by the row of that name. */
+static void
+do_change(struct play *play, char **word, size_t n)
+{
+    static const struct {
+        const char *name;
+        void (*change)(void *, struct detector *,
+                       const struct detector_tuning *, const struct zombie *);
+    } changes[] = {{"pass", pass_time}, {"release", release},
+                   {"block", block},    {"lease", lease},
+                   {"demote", demote},  {"disbelieve", take_back}};
+    const struct judged judged = judged_of(play, n, word);
+    struct word_of of = {.word = word, .n = n, .now = now(play).wall};
+    const char *span;
+    size_t i = 0;
+
+    for (size_t j = 2; j < n; j++)
+        if (pair(word, n, &j, "for", &span))
+            of.until.s = of.now.s + read_span(play, span);
+    while (strcmp(changes[i].name, word[0]) != 0)
+        i++;
+    judged_change(&judged, changes[i].change, &of);
+}
+
+static void
+expect_of(const struct play *play, const struct detector *d,
+          const struct store_state *state, char **word, size_t n)
+{
+    const char *value;
+    char got[64];
+
+    for (size_t i = 3; i < n; i++) {
+        if (pair(word, n, &i, "cause", &value)) {
+            if (strcmp(cause_name(d->cause), value) != 0)
+                stop(play, "its cause is", cause_name(d->cause));
+        } else if (pair(word, n, &i, "rate", &value)) {
+            (void)snprintf(got, sizeof(got), "%lu",
+                           (unsigned long)state->throttle);
+            if (strcmp(got, value) != 0)
+                stop(play, "its rate is", got);
+        } else if (strcmp(word[i], "observed") == 0) {
+            if (!d->observed)
+                stop(play, "it was not earned in observe mode", "");
+        } else {
+            stop(play, "what is", word[i]);
+        }
+    }
+}
+
+static void
+do_stands(struct play *play, char **word, size_t n)
+{
+    const struct judged judged = judged_of(play, n, word);
+    struct store_state state = {.standing = STANDING_NORMAL};
+    struct detector d;
+
+    detector_begin(&d);
+    (void)judged_get(&judged, &d, &state);
+    if (state.standing != read_standing(play, n > 2 ? word[2] : ""))
+        stop(play, "it stands", standing_name(state.standing));
+    expect_of(play, &d, &state, word, n);
+}
+
 /* ----- what is expected */
 
 static void
@@ -721,12 +985,20 @@ static const struct {
     const char *name;
     void (*act)(struct play *, char **, size_t);
 } verbs[] = {
-    {"connect", do_connect}, {"mail", do_mail},         {"rcpt", do_rcpt},
-    {"refused", do_refused}, {"end", do_end},           {"abort", do_abort},
-    {"after", do_after},     {"time", do_time},         {"says", do_says},
-    {"trial", do_trial},     {"warns", do_warns},       {"quiet", do_quiet},
-    {"store", do_store},     {"exempt", do_exempt},     {"raise", do_raise},
-    {"mode", do_mode},       {"withdraw", do_withdraw},
+    {"connect", do_connect},   {"mail", do_mail},
+    {"rcpt", do_rcpt},         {"refused", do_refused},
+    {"end", do_end},           {"abort", do_abort},
+    {"after", do_after},       {"time", do_time},
+    {"says", do_says},         {"trial", do_trial},
+    {"warns", do_warns},       {"quiet", do_quiet},
+    {"store", do_store},       {"exempt", do_exempt},
+    {"raise", do_raise},       {"mode", do_mode},
+    {"withdraw", do_withdraw}, {"born", do_born},
+    {"seen", do_seen},         {"standing", do_standing},
+    {"judge", do_judge},       {"pass", do_change},
+    {"release", do_change},    {"block", do_change},
+    {"lease", do_change},      {"demote", do_change},
+    {"disbelieve", do_change}, {"stands", do_stands},
 };
 
 /* "VERB ... [x N] [= EXPECTED ...]" */

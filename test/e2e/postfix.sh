@@ -20,6 +20,7 @@
 #   proxied=                       a port that wants a PROXY header first
 #   milter= milter_local=          for SMTP; for mail of sendmail(1): inet:HOST:PORT
 #                                  or unix:/PATH
+#   filter=                        a content filter's socket, before the milter (SMTP)
 #   networks=                      mynetworks (default 127.0.0.9/32, so that
 #                                  127.0.0.1 is a stranger)
 #   open=yes                       relay for everybody: the milter alone refuses
@@ -37,7 +38,7 @@ tool=postfix.sh
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/sandbox.sh"
 names='mx submission submissions reinject refilter proxied milter milter_local
-    networks open auth_mx auth_plain ipv6 deliver'
+    filter networks open auth_mx auth_plain ipv6 deliver'
 names=${names//$'\n'/ }
 lists='login user main master'
 root=$cache/postfix
@@ -100,6 +101,7 @@ running() {
 write_main() {
     local users line key networks=${opt[networks]-127.0.0.9/32}
     local milter=${opt[milter]-} pass=
+    local first=${opt[filter]:+unix:${opt[filter]}, }
     ! yes open || networks='0.0.0.0/0 [::]/0'
     [ "${opt[deliver]-keep}" = discard ] || pass='local, smtp, relay, virtual, lmtp'
     # shellcheck disable=SC2086 # a list of words
@@ -155,7 +157,8 @@ write_main() {
 	milter_default_action = tempfail
 	X
         if [ -n "$milter" ]; then
-            sed "/^#/d; s|unix:/mortsafe/[a-z]*\.sock|$milter|" \
+            sed "/^#/d; s|unix:/mortsafe/[a-z]*\.sock|$milter|
+                s|^smtpd_milters = |&$first|" \
                 "$(recipe postfix main.cf)"
         fi
     } >"$dir/etc/main.cf"

@@ -17,6 +17,7 @@
 #   mx= submission= submissions=   ports, as 25, 587 and 465 of a real server
 #   reinject=                      a port for a content filter's mail: no milter
 #   milter=                        inet:PORT@HOST or local:/PATH
+#   filter=                        a content filter's socket, before the milter
 #   open=yes                       relay for everybody: the milter alone refuses
 #   auth_mx=yes auth_plain=yes     AUTH on mx; AUTH without TLS
 #   auth_optional=yes              587 and 465 take mail without AUTH as well
@@ -32,7 +33,7 @@ set -eu
 tool=sendmail.sh
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib/sandbox.sh"
-names='mx submission submissions reinject milter open auth_mx auth_plain auth_optional ipv6'
+names='mx submission submissions reinject milter filter open auth_mx auth_plain auth_optional ipv6'
 lists='login user mc'
 root=$cache/sendmail
 programs=$root/usr/libexec/sendmail
@@ -77,6 +78,8 @@ daemons() {
         s/\(Modify=s*E\)a/\1/"
     [ -n "${opt[milter]-}" ] || script+="
         s/, InputMailFilters=[a-z]*//"
+    [ -z "${opt[filter]-}" ] || script+="
+        s/InputMailFilters=/&upstream;/"
     grep '^DAEMON_OPTIONS' "$(recipe sendmail mortsafe.mc)" | sed "$script"
     [ -z "${opt[reinject]-}" ] ||
         printf "DAEMON_OPTIONS(\`Name=REINJECT, Family=%s, Addr=%s, Port=%s, Modify=A')dnl\n" \
@@ -127,6 +130,8 @@ write_mc() {
 	X
     ! yes open || echo "FEATURE(\`promiscuous_relay')dnl"
     printf '%s' "${opt[mc]-}" | sed "s|@etc@|$etc|g"
+    [ -z "${opt[filter]-}" ] ||
+        echo "MAIL_FILTER(\`upstream', \`S=local:${opt[filter]}, F=T')dnl"
     [ -z "${opt[milter]-}" ] || sed -n "s|S=[a-z0-9]*:[^,]*|S=${opt[milter]}|
         /^MAIL_FILTER/p" "$(recipe sendmail mortsafe.mc)"
     daemons inet 127.0.0.1

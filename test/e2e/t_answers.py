@@ -115,6 +115,17 @@ QUESTIONS = [
     ('/v1/would', 'would', True),
     ('/v1/limits', 'limits', True),
     ('/v1/data', 'data', True),
+    ('/v1/subjects?standing=throttled,quarantined', 'subjects', True),
+    ('/v1/zombies', 'zombies', True),
+    ('/v1/zombies?standing=quarantined&limit=1', 'zombies', True),
+    ('/v1/zombies?observed=yes', 'zombies', True),
+    ('/v1/changes', 'changes', True),
+    ('/v1/changes?family=content&to=throttled,quarantined&since=7d&fleet=yes', 'changes', True),
+    ('/v1/held', 'held', True),
+    ('/v1/held?fleet=yes&limit=1', 'held', True),
+    ('/v1/notices', 'notices', True),
+    ('/v1/reports', 'reports', False),
+    ('/v1/reports?since=7d&limit=1', 'reports', False),
     ('/v1/history', 'history', True),
     ('/v1/history?range=30d', 'history', True),
     ('/v1/config', 'config', False),
@@ -132,6 +143,12 @@ def answers():
     orders = [
         (ann + '/exempt', {'limit': 'box', 'until': '7d', 'note': 'ticket "4711" <b>'}, 'act'),
         (ann + '/raise', {'limit': 'user', 'rates': '2000/1d', 'until': '2099-12-24'}, 'act'),
+        (ann + '/quarantine', {'for': '7d', 'note': 'ticket "4712" <b>'}, 'quarantine'),
+        (ann + '/resend', {}, 'resend'),
+        ('/v1/held/gone', {'ids': [{'id': '4Xk2Wz0q3zz'}]}, 'held_gone'),
+        ('/v1/feedback', {'kind': 'complaint', 'ids': ['4Xk2Wz0q3zz'], 'detail': '<b>'},
+         'feedback'),
+        ('/v1/release', {'since': '1d', 'family': 'content', 'dry_run': True}, 'release_all'),
         ('/v1/mode', {'mode': 'observe', 'for': '2h'}, 'mode'),
         ('/v1/reload', {}, 'reload'),
         ('/v1/explain', {'client': '203.0.113.7', 'user': 'ann', 'to': 'b@victim.test'}, 'explain'),
@@ -151,6 +168,13 @@ def answers():
         fits('subject', p.tcp.get(p.tcp.subject(row['id'])), 'by TCP, ' + row['id'])
     fits('export', p.api.get(ann + '/export'), 'an export')
     told = p.api.get(ann).json
+    equal((told['standing'], told['zombie']['by'] is not None, len(told['changes'])),
+          ('quarantined', True, 1), 'how she stands is told, and who says so')
+    fits('release', p.api.post(ann + '/release', {'how': 'legit', 'note': 'x'}), 'a release')
+    fits('lease', p.api.post('/v1/subjects/client:192.0.2.7/lease'), 'a lease')
+    fits('release_all', p.api.post('/v1/release', {'since': '1d'}), 'a release in bulk')
+    refused(p.api.post('/v1/confirm', {'code': 'K7Q2-M9XD'}), 404, 'unknown-code', 'no such code')
+    refused(p.api.get(ann + '/preview'), 409, 'conflict', 'a letter that nobody would send')
     equal(len([a for a in told['acts'] if a['holds']]), 2, 'both acts hold')
     equal([u['by'] for u in told['limits'] if u['limit'] == 'user'], ['configuration', 'raised'],
           'the raised rate is told, and the other')
@@ -285,12 +309,19 @@ def pseudonyms():
     names = ['ann', 'victim.test', '203.0.113.9', '192.0.2.7', 'spam.test', 'box@']
     p = Place()
     traffic(p)
+    p.api.post('/v1/subjects/user:ann/quarantine', {'note': 'ann has called'})
     everything = ''
     for path, _, tcp in QUESTIONS:
         if tcp:
             everything += p.tcp.get(path).text
     rows = p.tcp.get('/v1/subjects?limit=1000').json['subjects']
     ok(len(rows) >= 4, 'there are rows', rows=rows)
+    stands = p.tcp.get('/v1/zombies').json['standings']
+    ok(len(stands) == 1 and MARK.search(stands[0]['subject']) and stands[0]['note'] == '',
+       'who stands how', stands=stands)
+    change = p.tcp.get('/v1/changes').json['changes'][0]
+    equal((change['from'], change['to'], change['note']), ('normal', 'quarantined', ''),
+          'a standing is nobody\'s name')
     for row in rows:
         ok(MARK.fullmatch(row['key']) or row['kind'] == 'network', 'a pseudonym: ' + row['id'])
         answer = p.tcp.get(p.tcp.subject(row['id']))
@@ -326,7 +357,11 @@ def refusals():
                  '/v1/decisions?limit=0', '/v1/decisions?since=yore', '/v1/decisions?wait=1',
                  '/v1/decisions?after=0&wait=21', '/v1/decisions?action=kill',
                  '/v1/decisions?deed=no', '/v1/decisions?after=-1', '/v1/would?limit=10001',
-                 '/v1/would?since=', '/v1/audit?limit=0', '/v1/history?range=1y', '/v1/acts?x=1'):
+                 '/v1/zombies?standing=normal', '/v1/zombies?standing=quarantined,', '/v1/zombies?limit=0',
+                 '/v1/zombies?cursor=1', '/v1/zombies?observed=1', '/v1/changes?to=bad',
+                 '/v1/changes?family=x', '/v1/changes?since=yore', '/v1/held?limit=0',
+                 '/v1/held?subject=client:ann', '/v1/notices?x=1', '/v1/reports?limit=0',
+                 ann + '/preview?kind=love', '/v1/would?since=', '/v1/audit?limit=0', '/v1/history?range=1y', '/v1/acts?x=1'):
         refused(p.api.get(path), 400, 'bad-request', path)
     for path in (ann, '/v1/subjects/ann', ann + '/export'):
         refused(p.api.get(path), 404, 'unknown-subject', path)
@@ -340,6 +375,17 @@ def refusals():
                        (ann + '/raise', {'limit': 'user', 'rates': '9/1w', 'until': '7d'}),
                        (ann + '/raise', {'limit': 'user', 'rates': '9/2h', 'until': '7d'}),
                        (ann + '/raise', {'limit': 'net', 'rates': '9/1h', 'until': '7d'}),
+                       (ann + '/quarantine', {'for': '7d', 'until': '2099-01-01'}),
+                       (ann + '/quarantine', {'until': '2001-01-01'}),
+                       ('/v1/subjects/domain:example.org/quarantine', {}),
+                       (ann + '/release', {'how': 'softly'}), (ann + '/lease', {}),
+                       ('/v1/release', {}), ('/v1/release', {'since': 'yore'}),
+                       ('/v1/release', {'since': '1h', 'standing': ['normal']}),
+                       ('/v1/release', {'since': '1h', 'dry_run': 'yes'}),
+                       ('/v1/confirm', {}), ('/v1/confirm', {'code': 7}),
+                       ('/v1/held/gone', {}), ('/v1/held/gone', {'ids': ['4Xk2Wz0q3zz']}),
+                       ('/v1/feedback', {}), ('/v1/feedback', {'kind': 'praise'}),
+                       ('/v1/feedback', {'kind': 'log', 'ids': 'x'}),
                        (ann + '/forget', {'yes': True}), ('/v1/explain', {}),
                        ('/v1/explain', {'client': 'ann'}),
                        ('/v1/explain', {'client': '192.0.2.7', 'listener': 'smtp'}),
@@ -351,7 +397,8 @@ def refusals():
     refused(answer, 404, 'unknown-limit', 'a limit that is none')
     ok('did you mean `user`' in answer.json['detail'], 'and what was meant', detail=answer.json)
     refused(p.api.delete('/v1/acts/AAAAAAAA'), 404, 'unknown-act', 'an act that is none')
-    for path in (ann + '/export', '/v1/acts', '/v1/audit', '/v1/config'):
+    for path in (ann + '/export', '/v1/acts', '/v1/audit', '/v1/config', '/v1/reports',
+                 ann + '/preview'):
         refused(p.tcp.get(path), 403, 'forbidden', 'by TCP, ' + path)
     equal(p.api.get('/v1/acts').json['acts'], [], 'nothing of it was done')
     p.end()
@@ -440,6 +487,25 @@ def fleet():
     equal({e['host'] for e in mx1.get('/v1/audit')['entries']}, {'mx1'}, 'or of one')
     equal(mx1.get('/v1/acts')['acts'], [], 'what mx2 does alone mx1 does not know')
 
+    told = mx1.api.post('/v1/subjects/user:eve/quarantine', {'note': 'ticket 4711'})
+    fits('quarantine', told, 'a quarantine at mx1')
+    place.until(lambda: mx2.get('/v1/zombies')['counts']['quarantined'], 'mx2 to know of it', 5)
+    place.until(lambda: mx2.get('/v1/changes', fleet='yes')['changes'], 'mx2 to know why', 20)
+    answer = mx2.api.get('/v1/changes?fleet=yes&subject=user:eve')
+    fits('changes', answer, 'why, asked at the other host')
+    equal([(c['id'], c['host'], c['note']) for c in answer.json['changes']],
+          [(told.json['change']['id'], 'mx1', 'ticket 4711')], 'the same change, once')
+    equal(len(mx1.get('/v1/changes', fleet='yes')['changes']), 1, 'mx1 tells it once')
+    answer = mx2.api.get('/v1/subjects/user:eve')
+    fits('subject', answer, 'the subject, asked at the other host')
+    equal((answer.json['standing'], answer.json['zombie']['note']), ('quarantined', 'ticket 4711'),
+          'stands so there, too')
+    fits('release', mx2.api.post('/v1/subjects/user:eve/release'), 'a release at mx2')
+    place.until(lambda: not mx1.get('/v1/zombies')['counts']['quarantined'], 'mx1 to know', 5)
+    ok(True, 'mx1 lets her go')
+    fits('feedback', mx1.api.post('/v1/feedback', {'kind': 'complaint', 'ids': ['4XkNobody']}),
+         'a complaint about a message of nobody')
+
     mx1.send('ann', b'<ann@example.org>')
     fits('forget', mx1.api.post('/v1/subjects/user:ann/forget'), 'a forget at mx1')
     equal(mx1.api.get('/v1/subjects/user:ann').status, 404, 'nothing is known at mx1')
@@ -507,7 +573,8 @@ def manual():
             name = line.split()[-1]
             compared.add(name)
             equal(sorted(fields(lines, i)), properties(name), 'the manual has all of ' + name)
-    ok({'row', 'decision', 'act', 'subject', 'use', 'explain'} <= compared, 'all shapes', has=compared)
+    ok({'row', 'decision', 'act', 'subject', 'use', 'explain', 'change', 'zombie', 'stander', 'held',
+        'notice', 'report'} <= compared, 'all shapes', has=compared)
     page = '\n'.join(lines)
     kinds = re.search(r'\((.*)\)', schemas.read('problem')['properties']['type']['pattern']).group(1)
     for kind in kinds.split('|'):

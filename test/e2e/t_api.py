@@ -140,6 +140,15 @@ def rights():
         'read': ('GET', '/v1/status', None),
         'reset': ('POST', '/v1/subjects/user:ann@example.org/reset', {}),
         'release': ('POST', '/v1/subjects/user:ann@example.org/exempt', {'limit': 'burst'}),
+        'zombies': ('GET', '/v1/zombies', None),
+        'reports': ('GET', '/v1/reports', None),
+        'quarantine': ('POST', '/v1/subjects/user:cy@example.org/quarantine', {}),
+        'let go': ('POST', '/v1/subjects/user:cy@example.org/release', {}),
+        'let all go': ('POST', '/v1/release', {'since': '1h', 'dry_run': True}),
+        'lease': ('POST', '/v1/subjects/client:192.0.2.77/lease', {}),
+        'confirm': ('POST', '/v1/confirm', {'code': 'x'}),
+        'gone': ('POST', '/v1/held/gone', {'ids': [{'id': '4XkA'}]}),
+        'feedback': ('POST', '/v1/feedback', {'kind': 'log'}),
         'mode': ('POST', '/v1/mode', {'mode': 'configured'}),
         'config': ('GET', '/v1/config', None),
         'audit': ('GET', '/v1/audit', None),
@@ -148,13 +157,16 @@ def rights():
         'reload': ('POST', '/v1/reload', {}),
     }
     everything = set(asked)
+    read = {'read', 'zombies', 'reports'}
+    release = {'release', 'quarantine', 'let go', 'let all go', 'lease', 'confirm', 'gone',
+               'feedback'}
     may = ((NONE, [], 'in no group', set()),
-           (NONE, [r], 'read', {'read'}),
+           (NONE, [r], 'read', read),
            (NONE, [s], 'reset', {'reset'}),
-           (NONE, [r, s], 'read and reset', {'read', 'reset'}),
-           (l, [], 'read, release by the primary group', {'read', 'release'}),
+           (NONE, [r, s], 'read and reset', read | {'reset'}),
+           (l, [], 'read, release by the primary group', read | release),
            (NONE, [m], 'all', everything),
-           (NONE, list(range(100000, 100100)) + [r], 'read among a hundred groups', {'read'}))
+           (NONE, list(range(100000, 100100)) + [r], 'read among a hundred groups', read))
 
     def ask_all():
         found = {}
@@ -580,7 +592,7 @@ def modes():
     equal(len([a for a in api.get('/v1/acts').json['acts'] if a['kind'] == 'mode']), 1,
           'takes the place of the other')
     got = api.post('/v1/mode', {'mode': 'configured'})
-    equal((got.json, api.get('/v1/acts').json['acts']), ({'act': None, 'mode': 'enforce'}, []),
+    equal((got.json, api.get('/v1/acts').json['acts']), ({'act': None, 'mode': 'enforce', 'concerned': []}, []),
           'configured: none is left')
     equal(send(safe, 2), 0, 'enforcing again')
     audit = [(e['act'], e['detail']) for e in api.get('/v1/audit').json['entries']]

@@ -86,6 +86,13 @@ class Place:
             m.mail('<%s>' % login, login=login)
             return m.rcpt(recipient, macros={'i': 'Q99'})
 
+    def judged(self, subject, n):
+        """The detector has seen N recipients of SUBJECT."""
+        def now():
+            known = json.loads(self.ctl('-j', 'show', subject).stdout or '{}')
+            return ((known.get('zombie') or {}).get('now') or {}).get('hour')
+        place.until(lambda: now() == n, '%d recipients of %s' % (n, subject))
+
     def told(self, n):
         """The log's decisions are with whoever answers, N of them."""
         try:
@@ -139,7 +146,19 @@ def commands(p):
         'raise ann@example.org user many --until 7d',
         'mode', 'mode observe --for 2h --note night', 'mode', 'status -q', 'mode enforce --yes',
         'mode configured', 'audit', 'config limit user', 'config -n', 'reload', 'data',
-        'export ann@example.org', 'forget ann@example.org --yes', 'show ann@example.org', 'audit -n 2']
+        'zombies', ('quarantine', 'bob@example.org', '--for', '7d', '--note', 'ticket 4711'),
+        ('quarantine', 'user:bob@example.org', '--for', '7d', '--note', 'ticket 4711'),
+        'zombies', 'zombies --standing watched', 'zombies --standing nonsense',
+        'show bob@example.org', 'release --since 1d --dry-run',
+        ('release', 'user:bob@example.org', '--note', 'password changed'),
+        'release user:bob@example.org --held deliver', 'show bob@example.org',
+        'release user:bob@example.org --legit', 'zombies', 'lease client:192.0.2.7',
+        'lease user:bob@example.org', 'confirm NO-SUCH-CODE', 'held',
+        'held bob@example.org --fleet',
+        'notices', 'notices preview user:bob@example.org', 'notices resend user:bob@example.org',
+        'feedback --list',
+        'export ann@example.org', 'forget ann@example.org --yes', 'show ann@example.org',
+        'audit -n 2']
 
 
 def traffic(p):
@@ -156,6 +175,9 @@ def traffic(p):
             m.message('<box@example.org>', ['<v@victim.test>'])
     p.step(60)
     p.told(3)
+    for subject, n in (('user:ann@example.org', 3), ('user:news@example.org', 9),
+                       ('client:192.0.2.7', 2)):
+        p.judged(subject, n)
 
 
 def golden():
@@ -194,7 +216,9 @@ def as_json():
         ok(len(lines) == 1 and not schemas.errors(schema, json.loads(lines[0])),
            '%s: one object, as %s.json says' % (line, schema), out=done.stdout,
            wrong=schemas.errors(schema, json.loads(lines[0] if lines else '{}')))
-    for line in ('log', 'top', 'would', 'limits', 'data', 'exempt list', 'audit'):
+    p.ctl('quarantine user:ann@example.org')
+    for line in ('log', 'top', 'would', 'limits', 'data', 'exempt list', 'audit', 'zombies', 'held',
+                 'notices', 'feedback --list'):
         done = p.ctl('-j ' + line)
         ok(done.returncode == 0 and all(isinstance(json.loads(one), dict)
                                         for one in done.stdout.splitlines()),

@@ -23,6 +23,7 @@ OUT = os.path.join(BUILD, 'test', 'page')
 LIMITS = '''
 listener submission { port = 587  auth = require  tls = allow }
 limit burst { key = user  count = messages  rate = 5/1h }
+zombie account { mode = enforce }
 '''
 EVIL = '<script>alert(1)</script>'
 chromium = None
@@ -83,6 +84,27 @@ def paste(safe, command):
     equal((done.returncode, done.stderr), (0, ''), command, out=done.stdout)
 
 
+def quarantined(safe, tab, url):
+    """Who is quarantined stands on both pages, and is let go as the page says"""
+    path = '/v1/subjects/user:ann%40example.org/quarantine'
+    equal(Api(safe.api).post(path, {'note': 'ticket 4711'}).status, 200, 'ann is quarantined')
+    text = look(tab, url, 'zombies')
+    ok('Quarantined and throttled' in text and 'ticket 4711' in text, 'the first page tells who')
+    ok('1 is quarantined' in text, 'and how many')
+    text = look(tab, url + 'subjects/user:ann@example.org', 'quarantined')
+    ok('Is it a zombie?' in text and 'by an operator' in text and 'ticket 4711' in text,
+       'her own tells why')
+    ok(tab.evaluate('document.querySelectorAll("#pics .turn").length') > 0,
+       'and marks it in the day')
+    label = tab.evaluate('document.querySelector("#pics .cols").getAttribute("aria-label")')
+    ok('quarantined from' in label, 'in words, too', label=label)
+    command = tab.evaluate('[...document.querySelectorAll("#help code")]'
+                           '.map(e => e.textContent).find(t => t.includes(" release "))')
+    paste(safe, command)
+    ok('On probation' in look(tab, url + 'subjects/user:ann@example.org', 'released'),
+       'what the page says lets her go')
+
+
 def with_names():
     """With names, enforcing"""
     safe, api, url = started('enforce', 'yes')
@@ -100,6 +122,7 @@ def with_names():
     text = look(tab, link, 'subject')
     ok('Stopped' in text and 'Room returns in' in text, 'it says that it is stopped, and how long')
     ok('mortsafectl reset user:ann@example.org burst' in text, 'and what can be done')
+    quarantined(safe, tab, url)
     evil = tab.go(url).evaluate('[...document.links].find(a => a.textContent.includes("<s")).href')
     text = look(tab, evil, 'evil')
     ok(EVIL in text and "mortsafectl show 'user:%s" % EVIL in text,

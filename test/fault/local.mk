@@ -11,6 +11,6 @@ EXTRA_DIST += $(FAULT_TESTS) %reldir%/matrix.py %reldir%/standin.py
 faults: check-programs
 	$(PYTHON3) $(srcdir)/test/fault/matrix.py
 
-check-programs: $(check_PROGRAMS) all
+check-programs: $(check_PROGRAMS) $(check_DATA) all
 
 .PHONY: faults check-programs

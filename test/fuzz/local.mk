@@ -3,7 +3,9 @@ FUZZ_TARGETS = \
 	%reldir%/fuzz_address \
 	%reldir%/fuzz_callbacks \
 	%reldir%/fuzz_config \
+	%reldir%/fuzz_detector \
 	%reldir%/fuzz_reply \
+	%reldir%/fuzz_report \
 	%reldir%/fuzz_request \
 	%reldir%/fuzz_script \
 	%reldir%/fuzz_slots \
@@ -40,3 +42,8 @@ endif
 %canon_reldir%_fuzz_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_state_SOURCES = %reldir%/fuzz_state.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_state_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_report_SOURCES = %reldir%/fuzz_report.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_report_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_report_LDADD = $(CTL_LDADD)
+%canon_reldir%_fuzz_detector_SOURCES = %reldir%/fuzz_detector.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_detector_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)

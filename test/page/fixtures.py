@@ -116,8 +116,28 @@ def would(*rows):
                       'last': at(ago)} for r, s, a, n, ago in rows]}
 
 
+def stander(subject, standing, ago, **more):
+    return dict({'subject': subject, 'standing': standing, 'since': at(ago), 'until': None,
+                 'cause': 'evidence', 'rule': 'zombie.account', 'observed': False, 'score': 62.1,
+                 'reason': 'score 62.1: +38.0 12 of 20 messages of 24 hours flagged as spam; +24.1 '
+                 '311 recipients in the last hour, the usual peak is 24', 'held': 0, 'by': None,
+                 'note': None}, **more)
+
+
+def zombies(*rows, watched=0, probation=0, braking=False, frozen=False):
+    counts = {s: len([r for r in rows if r['standing'] == s]) for s in ('quarantined', 'throttled')}
+    return {'standings': list(rows), 'next': None, 'braking': braking, 'frozen': frozen,
+            'counts': dict(counts, watched=watched, probation=probation), 'complete': True,
+            'rules': [{'rule': 'zombie.account', 'mode': 'enforce', 'learning_until': None}],
+            'as_of': at(0)}
+
+
+def held(n=0, ago=None):
+    return {'held': [], 'here': n, 'oldest': at(ago) if n else None}
+
+
 def empty():
-    return {'now_s': NOW, 'status': status(), 'history': history(), 'near': subjects(),
+    return {'zombies': zombies(), 'held': held(), 'now_s': NOW, 'status': status(), 'history': history(), 'near': subjects(),
             'users': subjects(sort='external'), 'clients': subjects(sort='external'),
             'decisions': {'decisions': [], 'last': 0, 'lost': 0}, 'would': would()}
 
@@ -125,7 +145,7 @@ def empty():
 def missing():
     """Nothing is to be had."""
     return {'now_s': NOW, 'status': None, 'history': None, 'near': None, 'users': None,
-            'clients': None, 'decisions': None, 'would': None}
+            'clients': None, 'decisions': None, 'would': None, 'zombies': None, 'held': None}
 
 
 def busy():
@@ -164,6 +184,9 @@ def busy():
                                      'domain': 3, 'network': 2, 'pair': 0}))
     attack = NOW - 3 * 3600
     return {'now_s': NOW, 'status': st,
+            'zombies': zombies(stander('user:m.jansen@example.org', 'throttled', 5000,
+                                       observed=True), watched=7),
+            'held': held(),
             'history': history(wave, None, None, None,
                                lambda i, t: 28 - (t - attack) / 600 if t > attack else 0),
             'near': near, 'users': subjects(*users, sort='external'),
@@ -194,6 +217,13 @@ def enforcing():
         d['action'] = ['defer', 'reject', 'hold'][i % 3] if d['subject'] else 'reject'
     page['would'] = would(('limit.connect', 'client:203.0.113.99', 'defer', 40, 340))
     page['near']['subjects'][0]['standing'] = 'quarantined'
+    page['zombies'] = zombies(
+        stander('user:m.jansen@example.org', 'quarantined', 8100, held=41),
+        stander('client:198.51.100.23', 'quarantined', 200000, held=0, cause='operator',
+                by='ann (uid 1000)', note='ticket 4711: infected, they know', reason='',
+                until=at(-86400)),
+        stander('user:newsletter@example.org', 'throttled', 300), watched=12, probation=3)
+    page['held'] = held(41, 8000)
     return page
 
 
@@ -221,6 +251,8 @@ def degraded():
                            'mortsafe?'),
                       mode=('ok', 'enforce')))
     page['status']['store'].update(type='redis', shared=True, trouble='away')
+    page['zombies'].update(braking=True, frozen=True)
+    page['held'] = held(5000, 400000)
     for d in page['decisions']['decisions'][:2]:
         d.update(error='store', store='local', rate=None, metric=None, subject=None)
     return page
@@ -239,6 +271,11 @@ def hostile():
         decision(i, i, 'user', n, n, 301, 300, ref=n, id=n, text=n, client_name=n, error=n)
         for i, n in enumerate(NAMES)], 'last': 9, 'lost': 0}
     page['would'] = would(*[(n, 'user:' + n, n, 3, 9) for n in NAMES])
+    page['zombies'] = zombies(*[stander('user:' + n, n, 9, rule=n, reason=n, by=n, note=n, cause=n)
+                                for n in NAMES])
+    page['zombies']['standings'] += [stander('user:x', 'quarantined', 9, reason='', by=n, note=n)
+                                     for n in NAMES[:3]]
+    page['held'] = {'held': NAMES, 'here': 7, 'oldest': NAMES[0]}
     page['status'].update(host=NAMES[0], version=NAMES[1],
                           health=[{'name': n, 'state': 'warning', 'text': n} for n in NAMES],
                           mode=NAMES[0])
@@ -268,6 +305,9 @@ def full():
                                                86400) for i, n in enumerate(names * 5)]
     page['would'] = would(*[('limit.user_all', 'user:' + n, 'defer', 9 + i, i * 60)
                             for i, n in enumerate(names)])
+    page['zombies'] = zombies(*[stander('user:' + n, 'throttled' if i > 9 else 'quarantined',
+                                        60 * i, held=i * 7) for i, n in enumerate(names[:20])],
+                              watched=2000, probation=31)
     page['history'] = history(wave, *[lambda i, t, k=k: 3 + i * k % 11 for k in (3, 5, 7, 8)])
     return page
 
@@ -334,6 +374,59 @@ def subject(key='m.jansen@example.org'):
                                          for k, f in counts.items()}}}}}
 
 
+FAMILIES = [('content', 38.0, '12 of 20 messages of 24 hours flagged as spam'),
+            ('bulk', 24.1, '311 recipients in the last hour, the usual peak is 24; 290 of 24 hours '
+             'were never written to before'),
+            ('spread', 6.0, 'sent from 7 networks in two days, the usual peak is 1')]
+NUMBERS = {'hour': 311, 'usual_hour': 24, 'day': 340, 'usual_day': 100, 'new_day': 290,
+           'usual_new': 20, 'spam': 12, 'judged': 20, 'unknown': 9, 'complaints': 1, 'networks': 7,
+           'usual_networks': 1, 'senders': 3, 'usual_senders': 2}
+
+
+def families():
+    return [{'family': f, 'decibels': d, 'text': t} for f, d, t in FAMILIES]
+
+
+def change(ago, was, to, cause='evidence', **more):
+    return dict({'id': '7K2M9QXD', 'at': at(ago), 'host': 'mx1.example.org',
+                 'subject': 'user:m.jansen@example.org', 'rule': 'zombie.account',
+                 'class': 'person', 'from': was, 'to': to, 'cause': cause, 'observed': False,
+                 'throttle': None, 'until': None, 'by': '', 'note': '', 'score': 68.1,
+                 'families': families() if cause == 'evidence' else [], 'numbers': NUMBERS,
+                 'ids': ['4Xk2Wz0q001', '4Xk2Wz0q002'] if cause == 'evidence' else []}, **more)
+
+
+def subject_quarantined():
+    """A stolen account: throttled, quarantined, its mail held, its owner told."""
+    page = subject()
+    s = page['subject']
+    s.update(standing='quarantined', zombie={
+        'standing': 'quarantined', 'rule': 'zombie.account', 'mode': 'enforce', 'class': 'person',
+        'since': at(8100), 'until': None, 'cause': 'evidence', 'by': None, 'note': None,
+        'observed': False, 'score': 68.1, 'rate': None, 'families': families(),
+        'usual': {'hour': 24, 'day': 100, 'new': 20, 'networks': 1, 'senders': 2},
+        'now': {'hour': 311, 'day': 340, 'new': 290, 'networks': 7, 'senders': 3, 'spam': 12,
+                'judged': 20, 'unknown': 9, 'complaints': 1}, 'quarantines': 2, 'newer': False},
+        changes=[change(8100, 'throttled', 'quarantined'),
+                 change(9300, 'watched', 'throttled', throttle=100),
+                 change(9900, 'normal', 'watched'),
+                 change(900000, 'quarantined', 'probation', 'operator', by='ann (uid 1000)',
+                        note='password changed, ticket 4711')],
+        held=[{'at': at(8000 - 60 * i), 'host': 'mx%d.example.org' % (i % 2 + 1), 'mta': 'postfix',
+               'id': '4Xk2Wz0q%03d' % i, 'subject': s['id'], 'rule': 'zombie.account',
+               'from': 'm.jansen@example.org' if i else '', 'recipients': 20 + i,
+               'command': {'deliver': 'postsuper -H 4Xk2Wz0q%03d' % i,
+                           'delete': 'postsuper -d 4Xk2Wz0q%03d' % i}} for i in range(60)],
+        notices=[{'at': at(8000), 'subject': s['id'], 'kind': 'quarantined',
+                  'to': 'jansen@private.test', 'language': 'de', 'result': 'sent', 'tries': 1,
+                  'error': None, 'next': None, 'webhook': False},
+                 {'at': at(8000), 'subject': s['id'], 'kind': 'quarantined', 'to': None,
+                  'language': None, 'result': 'failed', 'tries': 12,
+                  'error': 'connection refused', 'next': None, 'webhook': True}],
+        reports=[])
+    return page
+
+
 def subject_bare():
     """Seen by others only: no pictures, no limits, nothing."""
     return {'now_s': NOW, 'subject': {
@@ -352,6 +445,18 @@ def subject_hostile():
                       for i, n in enumerate(NAMES)]
     s['acts'][0].update(note=NAMES[0], by=NAMES[12], limit=NAMES[1])
     s['exemptions'].append(dict(s['acts'][0], rates=None))
+    s.update(subject_quarantined()['subject'], id=s['id'], key=s['key'], also=s['also'],
+             decisions=s['decisions'], acts=s['acts'], exemptions=s['exemptions'])
+    s['zombie'].update(rule=NAMES[0], note=NAMES[1], by=NAMES[2], cause=NAMES[3],
+                       since=NAMES[4], families=[{'family': n, 'decibels': n, 'text': n}
+                                                 for n in NAMES])
+    s['zombie']['class'] = NAMES[5]
+    s['changes'] = [change(i, n, n, n, by=n, note=n, ids=[n], at=n) for i, n in enumerate(NAMES)]
+    s['changes'] += [change(600 + i, n, n, ids=[n]) for i, n in enumerate(NAMES)]
+    for i, one in enumerate(s['held']):
+        n = NAMES[i % len(NAMES)]
+        one.update({'id': n, 'host': n, 'from': n, 'command': {'deliver': n, 'delete': n}})
+    s['notices'] = [dict(s['notices'][0], to=n, kind=n, result=n, error=n) for n in NAMES]
     for i, one in enumerate(s['limits']):
         one.update(limit=NAMES[i], origin=NAMES[i], metric=NAMES[i])
     return page
@@ -367,7 +472,7 @@ def problem():
 
 
 PAGES = (empty, missing, busy, enforcing, degraded, hostile, full, pseudonyms, subject, subject_bare,
-         subject_hostile, subject_unseen, problem)
+         subject_quarantined, subject_hostile, subject_unseen, problem)
 
 
 def write(folder):

@@ -121,6 +121,7 @@ class Link:
 class Server:
     """One process.  KIND is data, cluster or sentinel.  self.public is the port that clients
     are told: the proxy's, if there is one."""
+    environment = {}  # of the process, besides ours
 
     def __init__(self, kind='data', settings=(), tls=False, unix=False, proxied=False):
         self.kind, self.tls = kind, tls
@@ -164,6 +165,7 @@ class Server:
     def start(self, *options, wait=True):
         name, file = program('redis-sentinel' if self.kind == 'sentinel' else 'redis-server')
         self.process = spawn([name, self.conf, *options], executable=file,
+                             env=dict(os.environ, **self.environment),
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if wait:
             place.until(self.serves, 'redis on port %d: %s' % (self.port, self.log()[-800:]), 20)
