@@ -67,6 +67,21 @@ print_families(const struct out *out, const json_t *families)
     }
 }
 
+/* What all families of ROW come to. */
+static double
+sum_of(const json_t *row)
+{
+    const json_t *one;
+    double sum = 0;
+    size_t i;
+
+    json_array_foreach(field_at(row, "families"), i, one)
+    {
+        sum += field_real(one, "decibels");
+    }
+    return sum;
+}
+
 static void
 print_by(const struct out *out, const json_t *row)
 {
@@ -208,7 +223,8 @@ standing_print_now(const struct out *out, const json_t *subject)
     if (json_array_size(field_at(zombie, "families")) == 0)
         return;
     out_line(out, OUT_PLAIN, 0,
-             "Evidence, %.1f decibels:", field_real(zombie, "score"));
+             "Evidence, %.1f decibels then, %.1f now:", sum_of(zombie),
+             field_real(zombie, "score"));
     print_families(out, field_at(zombie, "families"));
 }
 

@@ -533,6 +533,18 @@ fail_end(struct step *step, enum ms_err err)
     return step_hold(step);
 }
 
+/* What filters say is evidence in any case, or a freeze would end before its
+ * reason does; nothing is done for it while they are not believed. */
+static enum verdict_flag
+believed(const struct step *step)
+{
+    struct detect *detect = daemon_ears(step->daemon)->detect;
+
+    return detect != NULL && detect_frozen(detect, step->now.wall)
+               ? FLAG_NONE
+               : message_flag(step->session);
+}
+
 static sfsistat
 judge_end(struct step *step)
 {
@@ -541,7 +553,7 @@ judge_end(struct step *step)
     sfsistat status;
 
     step->facts.bytes = m->bodies ? m->octets : m->facts.size;
-    step->facts.flag = message_flag(step->session, step->now.wall);
+    step->facts.flag = believed(step);
     if (m->unjudged) {
         step_look(step);
         return SMFIS_CONTINUE;
@@ -556,15 +568,17 @@ judge_end(struct step *step)
 }
 
 /* What was refused is evidence only if it was for the sender's standing: that
- * it was flagged, say. */
+ * it was flagged, say.  What is put off comes again, and counts then. */
 static void
 note_evidence(struct step *step, sfsistat status)
 {
+    const struct verdict *v = &step->policy.verdict;
     bool passed = status == SMFIS_CONTINUE;
 
-    if (step->has_scene && (passed || step->policy.verdict.zombie != NULL))
-        message_evidence(step->session, &step->policy.scene, step->facts.flag,
-                         passed);
+    if (step->has_scene &&
+        (passed || (v->zombie != NULL && v->action != VERDICT_DEFER)))
+        message_evidence(step->session, &step->policy.scene,
+                         message_flag(step->session), passed);
 }
 
 static sfsistat
@@ -719,12 +733,7 @@ note_aborted(const struct session *session)
         return;
     session_facts(session, m, now_read().wall, &facts);
     scene_make(m->config, &facts, &scene);
-    message_evidence(
-        session, &scene,
-        detect_frozen(daemon_ears(session->daemon)->detect, scene.now)
-            ? FLAG_NONE
-            : FLAG_SPAM,
-        false);
+    message_evidence(session, &scene, FLAG_SPAM, false);
 }
 
 static sfsistat

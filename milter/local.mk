@@ -73,6 +73,7 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/detach.c %reldir%/detach.h \
 	%reldir%/detect/brake.c %reldir%/detect/brake.h \
 	%reldir%/detect/detect.c %reldir%/detect/detect.h \
+	%reldir%/detect/doubt.c %reldir%/detect/doubt.h \
 	%reldir%/detect/flag.c %reldir%/detect/flag.h \
 	%reldir%/detect/hashes.c %reldir%/detect/hashes.h \
 	%reldir%/detect/inside.h \
@@ -109,6 +110,7 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/notice/code.c %reldir%/notice/code.h \
 	%reldir%/notice/addressee.c %reldir%/notice/addressee.h \
 	%reldir%/notice/deliver.c %reldir%/notice/deliver.h \
+	%reldir%/notice/fleet.c %reldir%/notice/fleet.h \
 	%reldir%/notice/hook.c %reldir%/notice/hook.h \
 	%reldir%/notice/inside.h \
 	%reldir%/notice/letter.c %reldir%/notice/letter.h \

@@ -345,14 +345,13 @@ message_header(struct session *session, const char *name, const char *value)
 }
 
 enum verdict_flag
-message_flag(const struct session *session, struct wall now)
+message_flag(const struct session *session)
 {
     const struct message *m = session->message;
     const struct nettree *from = m->config->verdict.from;
     uint32_t index;
 
-    if (!m->watched || detect_of(session) == NULL ||
-        detect_frozen(detect_of(session), now))
+    if (!m->watched || detect_of(session) == NULL)
         return FLAG_NONE;
     return flag_end(&m->flag, m->config,
                     from != NULL && session->has_client &&

@@ -141,8 +141,9 @@ void message_address(struct session *session, const char *address,
 void message_header(struct session *session, const char *name,
                     const char *value);
 
-/* What filters have said of the message, as far as they are believed. */
-enum verdict_flag message_flag(const struct session *session, struct wall now);
+/* What filters have said of the message, whether they are believed now or not.
+ */
+enum verdict_flag message_flag(const struct session *session);
 
 /* The message as evidence about its sender, under FLAG; PASSED: it goes out. */
 void message_evidence(const struct session *session, const struct scene *scene,

@@ -507,7 +507,8 @@ count_warmups(const struct build *b)
 }
 
 /* What one step can ask of a store is bounded: a window each for rules about
- * zombies, and all of limits'. */
+ * zombies, and all of limits', with one more where newcomers are told from
+ * others. */
 void
 config_limit_sums(const struct build *b)
 {
@@ -524,7 +525,7 @@ config_limit_sums(const struct build *b)
 
         if (limit->windows == 0)
             continue; /* what is wrong with it has been told */
-        windows += limit->windows;
+        windows += limit->windows + (limit->n_warmups > 0);
         if (windows > CHARGE_ITEMS)
             notes_error(b->notes, limit->origin,
                         "from here on, all limits together have more than %zu "

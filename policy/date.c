@@ -14,7 +14,7 @@ is_leap(unsigned year)
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-/* Days from 1970-01-01 to a day of the Gregorian calendar after 1970. */
+/* Days from 1970-01-01 to a day of the Gregorian calendar from then on. */
 static int64_t
 days_since_epoch(unsigned year, unsigned month, unsigned day)
 {

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/limit.h"
+
 bool
 excess_is_held(const struct limit *limit)
 {
@@ -45,6 +47,19 @@ excess_verdict(const struct policy *p, struct verdict *v,
     v->retry_s = retry_s;
     if (subject != NULL)
         v->subject = *subject;
+}
+
+uint64_t
+excess_retry_s(const struct policy *p, size_t i, uint64_t room_ms)
+{
+    const struct charge_item *item = &p->items[i];
+
+    if (item->n > item->limit && p->source[i].limit != NULL)
+        return limit_grows_s(p->source[i].limit, &p->scene, item->subject,
+                             (struct rate){item->n, item->span_s});
+    if (item->n > item->limit || room_ms == UINT64_MAX)
+        return UINT64_MAX;
+    return room_ms / 1000 + (room_ms % 1000 != 0);
 }
 
 void

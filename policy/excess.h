@@ -24,6 +24,10 @@ void excess_verdict(const struct policy *p, struct verdict *v,
                     const struct limit *limit, struct rate rate, uint64_t used,
                     uint64_t retry_s, const struct subject *subject);
 
+/* When item I of P would fit, as ROOM_MS answers it: one that is too large for
+ * a newcomer when its subject is old enough.  UINT64_MAX: never. */
+uint64_t excess_retry_s(const struct policy *p, size_t i, uint64_t room_ms);
+
 /* LIMIT could not be asked about SUBJECT, and puts mail off then. */
 void excess_unknown(const struct policy *p, const struct limit *limit,
                     const struct subject *subject, struct verdict *v);

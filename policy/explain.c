@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "policy/excess.h"
 #include "policy/explain_say.h"
 #include "policy/window.h"
 
@@ -119,7 +120,6 @@ note_look(struct explanation *e, size_t i, const struct charge_item *asked,
           const struct charge_answer *answer)
 {
     const struct charge_item *item = &e->p.items[i];
-    const uint64_t room_ms = answer->room_ms;
     struct explain_look *look;
 
     if (e->n_looks == EXPLAIN_LOOKS)
@@ -135,12 +135,16 @@ note_look(struct explanation *e, size_t i, const struct charge_item *asked,
         .held = e->p.phase == POLICY_HELD,
         .used = answer->used > asked->n ? answer->used - asked->n : 0,
         .own = asked->n - item->n,
-        .room_s = room_ms == UINT64_MAX || item->n > item->limit
-                      ? UINT64_MAX
-                      : room_ms / 1000 + (room_ms % 1000 != 0),
+        .room_s = excess_retry_s(&e->p, i, answer->room_ms),
     };
     look->kept = item->kind == CHARGE_NOTE ||
                  (item->kind == CHARGE_TAKE && !answer->over);
+}
+
+static uint64_t
+seconds(uint64_t ms)
+{
+    return ms == UINT64_MAX ? UINT64_MAX : ms / 1000 + (ms % 1000 != 0);
 }
 
 /* How those stand whom the engine asks about in this round. */
@@ -150,11 +154,11 @@ note_stands(struct explanation *e, const struct charge_item *asked,
 {
     for (size_t i = 0; i < e->p.n_judged; i++) {
         const size_t at = e->p.judged[i].item;
-        const struct charge_answer *answer = &answers->item[at];
-        const uint64_t room_ms = answer->room_ms;
+        const struct charge_answer *answer;
 
         if (at >= answers->n || e->n_stands == POLICY_JUDGED)
             continue;
+        answer = &answers->item[at];
         e->stand[e->n_stands++] = (struct explain_stand){
             .zombie = e->p.judged[i].zombie,
             .subject = *e->p.items[at].subject,
@@ -162,9 +166,7 @@ note_stands(struct explanation *e, const struct charge_item *asked,
             .throttle = answer->throttle,
             .used = answer->used > asked[at].n ? answer->used - asked[at].n : 0,
             .over = asked[at].throttled && answer->over,
-            .room_s = room_ms == UINT64_MAX
-                          ? UINT64_MAX
-                          : room_ms / 1000 + (room_ms % 1000 != 0),
+            .room_s = seconds(answer->room_ms),
         };
     }
 }

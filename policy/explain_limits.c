@@ -86,7 +86,7 @@ say_newcomer(struct explanation *e, struct limit_age age)
 {
     char span[RATE_TEXT];
 
-    if (age.first_s == 0) {
+    if (!age.known) {
         explain_say(e, "; a newcomer, never seen before");
         return;
     }

@@ -48,13 +48,21 @@ say_standing(struct explanation *e, const struct explain_stand *stand)
     }
 }
 
+static bool
+stops(enum standing standing)
+{
+    return standing == STANDING_QUARANTINED || standing == STANDING_THROTTLED;
+}
+
 /* Of one that stands so, at the stage that asks first. */
 static void
 tell_standing(struct explanation *e, const struct explain_stand *stand)
 {
     begin(e, stand->zombie);
     say_standing(e, stand);
-    if (stand->standing == STANDING_QUARANTINED)
+    if (stops(stand->standing) && stand->zombie->mode != MODE_ENFORCE)
+        explain_say(e, "; this rule only observes");
+    else if (stand->standing == STANDING_QUARANTINED)
         explain_say(e, stand->zombie->action == ZOMBIE_HOLD
                            ? "; its mail is held"
                            : "; only mail to those who help goes through");

@@ -323,19 +323,21 @@ known_since(const struct limit *limit, const struct scene *scene,
 struct limit_age
 limit_age(const struct limit *limit, const struct scene *scene)
 {
-    struct limit_age age = {NULL, 0, 0};
+    struct limit_age age = {NULL, false, 0, 0};
     const struct facts_seen *seen = find_seen(limit, scene);
     struct wall since;
 
     if (seen == NULL || !scene->has_birth)
         return age;
+    age.known = seen->first_s != 0;
     age.first_s = seen->first_s;
-    if (known_since(limit, scene, &since))
+    if (known_since(limit, scene, &since)) {
+        age.known = true;
         age.first_s = since.s;
-    else if ((seen->first_s != 0 ? seen->first_s : scene->now.s) <
-             scene->settled.s)
+    } else if ((age.known ? age.first_s : scene->now.s) < scene->settled.s) {
         return age;
-    if (age.first_s != 0 && scene->now.s > age.first_s)
+    }
+    if (age.known && scene->now.s > age.first_s)
         age.age_s = (uint64_t)(scene->now.s - age.first_s);
     for (size_t i = 0; i < limit->n_warmups && age.warmup == NULL; i++) {
         if (age.age_s < limit->warmup[i].for_s)
@@ -360,22 +362,21 @@ put_slower(struct rates *rates, struct rate rate)
     return rates_add(rates, rate, NULL) == MS_OK;
 }
 
-/* The same of all that LIMIT has for the age of its subject: of each span the
- * youngest, which stands first. */
+/* The same of all that LIMIT has from FIRST on (NULL: none), which holds for
+ * the age of its subject: of each span the youngest, which stands first. */
 static bool
-warm_up(const struct limit *limit, const struct scene *scene,
+warm_up(const struct limit *limit, const struct warmup *first,
         struct rates *rates)
 {
-    const struct limit_age age = limit_age(limit, scene);
     bool any = false;
 
-    if (age.warmup == NULL)
+    if (first == NULL)
         return false;
-    for (const struct warmup *w = age.warmup;
-         w < limit->warmup + limit->n_warmups; w++) {
+    for (const struct warmup *w = first; w < limit->warmup + limit->n_warmups;
+         w++) {
         bool younger = false;
 
-        for (const struct warmup *v = age.warmup; v < w && !younger; v++)
+        for (const struct warmup *v = first; v < w && !younger; v++)
             younger = v->rate.span_s == w->rate.span_s;
         if (!younger && put_slower(rates, w->rate))
             any = true;
@@ -383,9 +384,11 @@ warm_up(const struct limit *limit, const struct scene *scene,
     return any;
 }
 
-enum limit_source
-limit_rates(const struct limit *limit, const struct scene *scene,
-            const struct subject *subject, struct rates *out)
+/* The same as limit_rates(), from WARMUP on (NULL: SUBJECT is old). */
+static enum limit_source
+find_rates(const struct limit *limit, const struct scene *scene,
+           const struct subject *subject, const struct warmup *warmup,
+           struct rates *out)
 {
     enum rate_unit unit =
         limit->count == METRIC_BYTES ? RATE_BYTES : RATE_EVENTS;
@@ -402,12 +405,49 @@ limit_rates(const struct limit *limit, const struct scene *scene,
         *out = limit->rates;
         source = LIMIT_OWN;
     }
-    if (limit->n_warmups > 0 && warm_up(limit, scene, out))
+    if (warm_up(limit, warmup, out))
         source = LIMIT_WARMUP;
     if (act == NULL)
         return source;
     limit_raise(out, &act->rates);
     return LIMIT_RAISED;
+}
+
+enum limit_source
+limit_rates(const struct limit *limit, const struct scene *scene,
+            const struct subject *subject, struct rates *out)
+{
+    const struct warmup *warmup =
+        limit->n_warmups > 0 ? limit_age(limit, scene).warmup : NULL;
+
+    return find_rates(limit, scene, subject, warmup, out);
+}
+
+static bool
+fits(const struct rates *rates, struct rate rate)
+{
+    for (size_t i = 0; i < rates->n; i++) {
+        if (rates->rate[i].span_s == rate.span_s)
+            return rates->rate[i].n >= rate.n;
+    }
+    return true; /* a span that only newcomers are held to */
+}
+
+uint64_t
+limit_grows_s(const struct limit *limit, const struct scene *scene,
+              const struct subject *subject, struct rate rate)
+{
+    const struct limit_age age = limit_age(limit, scene);
+    const struct warmup *end = limit->warmup + limit->n_warmups;
+    struct rates rates;
+
+    for (const struct warmup *w = age.warmup; w != NULL && w < end; w++) {
+        (void)find_rates(limit, scene, subject, w + 1 < end ? w + 1 : NULL,
+                         &rates);
+        if (fits(&rates, rate))
+            return w->for_s - age.age_s;
+    }
+    return UINT64_MAX;
 }
 
 static bool

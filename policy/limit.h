@@ -85,7 +85,8 @@ enum limit_source {
 /* What a limit knows of the age of its subject. */
 struct limit_age {
     const struct warmup *warmup; /* the first that holds for it; NULL: none */
-    int64_t first_s;             /* it was first seen; 0: never before */
+    bool known;                  /* it was here before */
+    int64_t first_s; /* since when it is known; of no meaning if it is not */
     uint64_t age_s;
 };
 
@@ -96,6 +97,14 @@ struct limit_age {
  */
 struct limit_age limit_age(const struct limit *limit,
                            const struct scene *scene);
+
+/*
+ * How long until LIMIT's subject in SCENE, a newcomer, is old enough for RATE's
+ * number over its span to fit; SUBJECT as for limit_rates().  UINT64_MAX: that
+ * is more than it gets at any age.  Pure.
+ */
+uint64_t limit_grows_s(const struct limit *limit, const struct scene *scene,
+                       const struct subject *subject, struct rate rate);
 
 /* RAISED takes the place of RATES over the same spans; the others stay. */
 void limit_raise(struct rates *rates, const struct rates *raised);

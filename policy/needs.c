@@ -15,6 +15,9 @@ enum {
 /* What sets the window of held messages apart from a limit's own. */
 static const uint64_t held_window = UINT64_C(0x68656c6421686f6c);
 
+/* The window of whoever has been let in: one, whatever limit asks. */
+static const uint64_t presence_window = UINT64_C(0x70726573656e6365);
+
 /* ----- subjects */
 
 /* Do A and B make the same subjects, whatever the scene? */
@@ -336,6 +339,56 @@ add_seen(struct policy *p)
     }
 }
 
+/* The longest age at which LIMIT still takes anybody for new. */
+static uint32_t
+newest_s(const struct limit *limit)
+{
+    return (uint32_t)limit->warmup[limit->n_warmups - 1].for_s; /* 366 days */
+}
+
+/* Note for SPAN_S that SUBJECT was here. */
+static void
+note_presence(struct policy *p, const struct subject *subject, uint32_t span_s)
+{
+    for (size_t i = 0; i < p->n_items; i++) {
+        if (p->items[i].subject != subject ||
+            p->items[i].window != presence_window)
+            continue;
+        if (p->items[i].span_s < span_s)
+            p->items[i].span_s = span_s;
+        return;
+    }
+    if (p->n_items < CHARGE_ITEMS)
+        add_item(p, (struct charge_item){
+                        .subject = subject,
+                        .window = presence_window,
+                        .span_s = span_s,
+                        .n = 1,
+                        .limit = UINT32_MAX,
+                        .kind = CHARGE_NOTE,
+                        .returned = true,
+                    });
+}
+
+/* With a message's first recipient: a store forgets whose windows are empty,
+ * and who mails once a week would be new for ever by a limit of an hour.  The
+ * note keeps a record as long as anybody asks how old it is. */
+static void
+add_presence(struct policy *p)
+{
+    for (size_t i = 0; i < p->config->n_limits; i++) {
+        const struct limit *limit = p->config->limits[i];
+        const struct subject *subject;
+
+        if (limit->n_warmups == 0 || p->n_subjects == CHARGE_SUBJECTS ||
+            !limit_holds(p->config, limit, &p->scene))
+            continue;
+        subject = find_subject(p, limit);
+        if (subject != NULL)
+            note_presence(p, subject, newest_s(limit));
+    }
+}
+
 /* ----- rooms */
 
 /* One more message of V's subject that is held, of HELD_A_DAY. */
@@ -466,6 +519,9 @@ needs_ask(struct policy *p, unsigned asked)
             add_zombies(p);
         add_seen(p);
     }
+    if ((asked & NEEDS_LIMITS) != 0 && p->stage == STAGE_RCPT &&
+        !p->facts->counted)
+        add_presence(p);
     p->wants = p->n_items > 0;
     if (!p->wants)
         p->wants = needs_room(p);

@@ -526,7 +526,8 @@ static const struct option options[] = {
      .preset = "14d",
      .most = 366 * DAY_S,
      .at = offsetof(struct zombie, learn_s),
-     .help = "How long after the store's birth it only learns what is usual"},
+     .help = "How long after the store's birth everybody counts as known; the "
+             "rule judges all the same"},
     {.block = BLOCK_ZOMBIE,
      .name = "probation",
      .type = OPTION_SPAN,

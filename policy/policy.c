@@ -167,12 +167,6 @@ policy_ask(const struct config *config, const struct facts *facts,
     }
 }
 
-static uint64_t
-seconds(uint64_t ms)
-{
-    return ms == UINT64_MAX ? UINT64_MAX : ms / 1000 + (ms % 1000 != 0);
-}
-
 /* Has this charge carried the count over the limit's warning line? */
 static void
 note_warning(struct policy *p, size_t i, const struct charge_answer *answer)
@@ -212,9 +206,7 @@ judge_item(struct policy *p, size_t i, const struct charge_answer *answer)
     struct verdict v;
 
     excess_verdict(p, &v, limit, p->source[i].rate, answer->used,
-                   item->n > item->limit ? UINT64_MAX
-                                         : seconds(answer->room_ms),
-                   item->subject);
+                   excess_retry_s(p, i, answer->room_ms), item->subject);
     if (limit->mode == MODE_OBSERVE)
         excess_try(p, &v);
     else if (v.action == VERDICT_HOLD)
@@ -313,13 +305,16 @@ judge_zombies(struct policy *p, const struct charge_answers *answers)
     }
 }
 
+/* Who is new.  While the store is away nobody can say: this host has not seen
+ * all, and its first sight is not the first. */
 static void
 read_seen(struct policy *p, const struct charge_answers *answers)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < p->n_seen; i++) {
-        if (p->seen_item[i] >= answers->n)
+    for (size_t i = 0; i < p->n_seen && !answers->degraded; i++) {
+        if (p->seen_item[i] >= answers->n ||
+            answers->item[p->seen_item[i]].unknown)
             continue;
         p->seen[n].limit = p->seen[i].limit;
         p->seen[n++].first_s = answers->item[p->seen_item[i]].first_s;
@@ -337,7 +332,7 @@ judge_all(struct policy *p, const struct charge_answers *answers)
     if (p->verdict.action == VERDICT_CONTINUE)
         judge_limits(p, answers);
     if (p->scene.kind == KIND_LOCAL) { /* nobody is there to be told */
-        if (p->verdict.action != VERDICT_CONTINUE)
+        if (p->verdict.action != VERDICT_CONTINUE && p->holding.zombie == NULL)
             p->holding = p->verdict;
         p->verdict.action = VERDICT_CONTINUE;
         p->hold = p->holding.action != VERDICT_CONTINUE;

@@ -348,28 +348,62 @@ holds_somewhere(const struct config *config, const struct zombie *zombie,
     return false;
 }
 
+static bool
+judges(const struct config *config, const struct zombie *zombie,
+       const struct subject *subject, const struct scene *scene)
+{
+    struct limit_reason reason = {NULL, NULL};
+
+    return limit_key_makes(zombie->key, zombie->n_keys, subject) &&
+           holds_somewhere(config, zombie, scene) &&
+           spared_state(config, zombie, scene, &reason) == LIMIT_APPLIES;
+}
+
+const struct zombie *
+zombie_by_id(const struct config *config, uint64_t id)
+{
+    for (size_t i = 0; i < config->n_zombies; i++)
+        if (config->zombies[i]->id == id)
+            return config->zombies[i];
+    return NULL;
+}
+
+const struct zombie *
+zombie_still(const struct config *config, const struct subject *subject,
+             uint64_t id, struct wall now, enum network_class *class)
+{
+    const struct zombie *zombie = zombie_by_id(config, id);
+    struct scene scene;
+
+    imagine(config, subject, now, &scene);
+    if (zombie != NULL && !judges(config, zombie, subject, &scene))
+        zombie = NULL;
+    for (size_t i = 0; zombie == NULL && i < config->n_zombies; i++)
+        if (judges(config, config->zombies[i], subject, &scene))
+            zombie = config->zombies[i];
+    if (zombie != NULL)
+        *class = zombie_class(config, zombie, &scene);
+    return zombie;
+}
+
 const struct zombie *
 zombie_of(const struct config *config, const struct subject *subject,
           struct wall now, enum network_class *class)
 {
-    struct limit_reason reason = {NULL, NULL};
-    struct scene scene;
-
-    imagine(config, subject, now, &scene);
-    for (size_t i = 0; i < config->n_zombies; i++) {
-        const struct zombie *zombie = config->zombies[i];
-
-        if (!limit_key_makes(zombie->key, zombie->n_keys, subject) ||
-            !holds_somewhere(config, zombie, &scene) ||
-            spared_state(config, zombie, &scene, &reason) != LIMIT_APPLIES)
-            continue;
-        *class = zombie_class(config, zombie, &scene);
-        return zombie;
-    }
-    return NULL;
+    return zombie_still(config, subject, 0, now, class);
 }
 
 /* ----- mode, windows, help */
+
+uint64_t
+zombie_lift_s(const struct zombie *zombie, uint32_t n)
+{
+    size_t i = n > 0 ? n - 1 : 0;
+
+    if (zombie->n_lifts == 0)
+        return 0;
+    return zombie->lift_s[i < zombie->n_lifts ? i : zombie->n_lifts - 1];
+}
 
 enum mode
 zombie_mode(const struct zombie *zombie, const struct scene *scene)

@@ -78,9 +78,23 @@ const struct zombie *zombie_of(const struct config *config,
                                const struct subject *subject, struct wall now,
                                enum network_class *class);
 
+/* The rule whose id is ID; NULL: there is none. */
+const struct zombie *zombie_by_id(const struct config *config, uint64_t id);
+
+/* As zombie_of(), but the rule ID before all others, as long as it judges
+ * SUBJECT: of several with the same key it is not always the first whose
+ * sessions SUBJECT has. */
+const struct zombie *zombie_still(const struct config *config,
+                                  const struct subject *subject, uint64_t id,
+                                  struct wall now, enum network_class *class);
+
 /* CLASS's tuning with ZOMBIE's thresholds. */
 void zombie_tuning(const struct zombie *zombie, enum network_class class,
                    struct detector_tuning *out);
+
+/* After how many seconds the N-th quarantine (from 1) by ZOMBIE lifts by
+ * itself; 0: never. */
+uint64_t zombie_lift_s(const struct zombie *zombie, uint32_t n);
 
 /* In force, or only looked on, in SCENE; and for one known by name, as far as
  * that tells: by the rule, the daemon (ACTS may be NULL) and, of an address,

@@ -39,7 +39,7 @@ struct detect_lab {
     struct hashes hashes;
     FILE *log;
     _Atomic int64_t now_s;
-    uint64_t serial; /* for recipients that were never there before */
+    _Atomic uint64_t serial; /* for recipients that were never there before */
 
     pthread_mutex_t lock; /* guards what it told */
     size_t n_changes, n_helds;

@@ -105,6 +105,14 @@ destroy(struct store *store)
     free(moody_of(store));
 }
 
+static enum ms_err
+update(struct store *store, const struct subject *subject,
+       struct store_time now,
+       enum ms_err (*change)(void *, struct store_state *), void *arg)
+{
+    return store_update(moody_of(store)->real, subject, now, change, arg);
+}
+
 static struct moody *
 moody_create(void)
 {
@@ -114,6 +122,7 @@ moody_create(void)
         .drop = drop,
         .refund = refund,
         .get = get,
+        .update = update,
         .destroy = destroy,
     };
     struct moody *moody = need(calloc(1, sizeof(*moody)));

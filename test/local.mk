@@ -37,6 +37,7 @@ UNIT_TESTS = \
 	%reldir%/test_detect_redis \
 	%reldir%/test_diary \
 	%reldir%/test_held \
+	%reldir%/test_outbox \
 	%reldir%/test_display \
 	%reldir%/test_domains \
 	%reldir%/test_ears \
@@ -174,13 +175,16 @@ STUB_SOURCES = %reldir%/stub.c %reldir%/stub.h
 %canon_reldir%_test_callbacks_LDADD = $(DAEMON_LDADD)
 API_BENCH = %reldir%/api_bench.c %reldir%/api_bench.h
 %canon_reldir%_test_api_handlers_SOURCES = %reldir%/test_api_handlers.c $(API_BENCH)
-%canon_reldir%_test_api_zombies_SOURCES = %reldir%/test_api_zombies.c $(API_BENCH)
+%canon_reldir%_test_api_zombies_SOURCES = %reldir%/test_api_zombies.c $(API_BENCH) $(STUB_SOURCES)
 %canon_reldir%_test_api_zombies_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS) $(JANSSON_LIBS)
 %canon_reldir%_test_api_handlers_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS) $(JANSSON_LIBS)
 %canon_reldir%_test_denials_LDADD = $(LDADD) $(SODIUM_LIBS)
 %canon_reldir%_test_change_SOURCES = %reldir%/test_change.c $(SCARCE_SOURCES)
 %canon_reldir%_test_change_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_change_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_outbox_SOURCES = %reldir%/test_outbox.c
+%canon_reldir%_test_outbox_LDADD = $(DAEMON_LDADD)
+
 %canon_reldir%_test_held_SOURCES = %reldir%/test_held.c $(SCARCE_SOURCES)
 %canon_reldir%_test_held_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_held_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
@@ -306,7 +310,7 @@ check_PROGRAMS += %reldir%/mortsafe-unending
 %canon_reldir%_mortsafe_unending_LDADD = milter/libdaemon.la policy/store/libstore.la \
 	policy/libpolicy.la $(MILTER_LIBS) $(SODIUM_LIBS)
 
-noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/unit.h
+noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/seal.h %reldir%/unit.h
 
 SCRIPT_TESTS = \
 	%reldir%/test_arrows.sh \

@@ -130,6 +130,8 @@ answer_recipient(struct talk *t)
 {
     if (is(t, STUB_PUT_OFF))
         return say(t, "450 4.2.1 mailbox is busy\r\n");
+    if (is(t, STUB_LOGIN))
+        return say(t, "530 5.7.0 log in first\r\n");
     if (is(t, STUB_REFUSE))
         return say(t, "550 5.1.1 no such user\r\n");
     if (is(t, STUB_SHUT_DOWN))
@@ -148,7 +150,9 @@ answer_mail(struct talk *t)
     }
     if (strncasecmp(t->line, "MAIL ", 5) == 0) {
         keep(t->stub, taken->from, sizeof(taken->from), t->line);
-        return say(t, "250 2.1.0 ok\r\n");
+        return say(t, is(t, STUB_BAR_MAIL)       ? "550 5.7.1 not you\r\n"
+                      : is(t, STUB_PUT_OFF_MAIL) ? "452 4.3.1 disk is full\r\n"
+                                                 : "250 2.1.0 ok\r\n");
     }
     if (strncasecmp(t->line, "RCPT ", 5) == 0) {
         keep(t->stub, taken->to, sizeof(taken->to), t->line);
@@ -223,6 +227,9 @@ talk_web(struct talk *t)
         } else
             (void)say(t, is(t, STUB_WEB_FAIL)
                              ? "HTTP/1.1 500 no\r\nContent-Length: 0\r\n\r\n"
+                         : is(t, STUB_WEB_BUSY)
+                             ? "HTTP/1.1 429 no\r\nRetry-After: 600\r\n"
+                               "Content-Length: 0\r\n\r\n"
                          : is(t, STUB_WEB_GONE)
                              ? "HTTP/1.1 404 no\r\nContent-Length: 0\r\n\r\n"
                              : "HTTP/1.1 204 ok\r\n\r\n");

@@ -18,6 +18,9 @@ enum stub_mood {
     STUB_MUTE,         /* no greeting */
     STUB_BUSY,         /* 421 instead of one */
     STUB_NO_SERVICE,   /* 554 instead of one */
+    STUB_BAR_MAIL,     /* 550 to MAIL */
+    STUB_PUT_OFF_MAIL, /* 452 to MAIL */
+    STUB_LOGIN,        /* 530 to RCPT */
     STUB_PUT_OFF,      /* 450 to RCPT */
     STUB_REFUSE,       /* 550 to RCPT */
     STUB_SHUT_DOWN,    /* 421 to RCPT */
@@ -28,6 +31,7 @@ enum stub_mood {
     STUB_FLOOD,        /* a greeting without an end */
     /* of the web */
     STUB_WEB_FAIL, /* 500 */
+    STUB_WEB_BUSY, /* 429, for ten minutes */
     STUB_WEB_GONE, /* 404 */
     STUB_WEB_MUTE, /* no answer */
     STUB_WEB_FLOOD /* an answer without an end */

@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "milter/diary/held.h"
 #include "milter/diary/passed.h"
 #include "test/api_bench.h"
+#include "test/seal.h"
+#include "test/stub.h"
 #include "test/unit.h"
 
 #define ANN "user:ann@example.org"
@@ -95,6 +98,7 @@ put_past(struct bench *b, const struct past *past)
     }
     change.subject = bench_subject(past->id);
     change.evidence = d.last;
+    change.quarantines = d.quarantines;
     (void)snprintf(change.id, sizeof(change.id), "7K2M9Q%02u", made++ % 100);
     (void)snprintf(change.host, sizeof(change.host), "mx1.example.org");
     (void)snprintf(change.rule, sizeof(change.rule), "zombie.account");
@@ -319,6 +323,7 @@ write_newer(void *arg, struct store_state *state)
     state->standing = STANDING_QUARANTINED;
     state->bytes[0] = 255; /* a layout to come */
     state->len = 100;
+    seal(state->bytes, state->len);
     return MS_OK;
 }
 
@@ -585,6 +590,121 @@ test_a_code_works_once(void **state)
     expect_audit(b, "confirm", ANN);
     post(b, "/v1/confirm", body, 409);
     expect_problem(b, "used-code");
+}
+
+/* Letters go to a server of the test's own. */
+static struct stub *mail;
+static char contacts[32];
+
+static int
+set_up_letters(void **state)
+{
+    static const char line[] = "ann@example.org ann@example.net\n";
+    const char *top = getenv("top_srcdir");
+    char text[1024];
+    int fd;
+
+    mail = stub_start(false);
+    (void)snprintf(contacts, sizeof(contacts), "/tmp/contacts-XXXXXX");
+    fd = mkstemp(contacts);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, line, sizeof(line) - 1), sizeof(line) - 1);
+    assert_int_equal(close(fd), 0);
+    (void)snprintf(text, sizeof(text),
+                   "notice { from = pm@example.org  smtp = inet:%u@127.0.0.1"
+                   "  contacts = texthash:%s  templates = "
+                   "\"%s/contrib/notices\" }\nzombie account { mode = enforce"
+                   "  self_release = yes  notify = owner }\n",
+                   stub_port(mail), contacts, top != NULL ? top : "../..");
+    return bench_set_up_as(state, text);
+}
+
+static int
+tear_down_letters(void **state)
+{
+    int rc = bench_tear_down(state);
+
+    stub_stop(mail);
+    (void)remove(contacts);
+    return rc;
+}
+
+/* The body that has the code in the last letter; false: it has none. */
+static bool
+code_in_letter(char out[128])
+{
+    static struct stub_taken taken;
+    const char *line, *end;
+
+    stub_taken(mail, &taken);
+    line = strstr(taken.body, "\r\n7K2M-9Q");
+    end = line != NULL ? strstr(line + 2, "\r\n") : NULL;
+    if (end == NULL)
+        return false;
+    (void)snprintf(out, 128, "{\"code\": \"%.*s\"}", (int)(end - line - 2),
+                   line + 2);
+    return true;
+}
+
+static void
+test_the_code_of_a_letter(void **state)
+{
+    struct bench *b = *state;
+    struct change change =
+        judge(b, ANN, STANDING_QUARANTINED, FAMILY_CONTENT, 60);
+    static struct stub_taken taken;
+    char body[128];
+
+    notice_change(b->desk.notice, &change);
+    notice_beat(b->desk.notice);
+    assert_true(code_in_letter(body));
+    post(b, "/v1/confirm", body, 200);
+    bench_get(b, "/v1/subjects/" ANN);
+    assert_string_equal(bench_string(b->answer, "standing"), "probation");
+    notice_beat(b->desk.notice);
+    stub_taken(mail, &taken);
+    assert_int_equal(taken.n, 2); /* and its owner is told */
+    assert_string_equal(taken.to, "RCPT TO:<ann@example.net>");
+    post(b, "/v1/confirm", body, 409);
+}
+
+static void
+test_no_code_for_who_was_let_go(void **state)
+{
+    struct bench *b = *state;
+    const struct past again = {.id = ANN,
+                               .to = STANDING_QUARANTINED,
+                               .cause = CAUSE_EVIDENCE,
+                               .family = FAMILY_CONTENT,
+                               .ago_s = 60,
+                               .quarantines = 2};
+    struct change change = put_past(b, &again);
+    static struct stub_taken taken;
+    char body[128];
+
+    notice_change(b->desk.notice, &change);
+    notice_beat(b->desk.notice);
+    stub_taken(mail, &taken);
+    assert_int_equal(taken.n, 1);
+    assert_false(code_in_letter(body));
+}
+
+/* Short queue ids come again: it is about the last message of that name. */
+static void
+test_a_complaint_about_the_last_message(void **state)
+{
+    static const char body[] = "{\"kind\": \"complaint\", \"ids\": "
+                               "[\"4XkA\"]}";
+    struct bench *b = *state;
+    struct passed older = {
+        .at_s = b->now_s - 86400, .id = "4XkA", .subject = BOB};
+    struct passed newer = {.at_s = b->now_s - 60, .id = "4XkA", .subject = ANN};
+
+    assert_int_equal(diary_add_passed(b->desk.diary, &older, 1), MS_OK);
+    assert_int_equal(diary_add_passed(b->desk.diary, &newer, 1), MS_OK);
+    post(b, "/v1/feedback", body, 200);
+    assert_int_equal(bench_size(b->answer, "matched"), 1);
+    assert_string_equal(bench_string(b->answer, "matched.0.subject"), ANN);
 }
 
 static void
@@ -861,6 +981,8 @@ main(void)
 {
 #define WITH(f, up) cmocka_unit_test_setup_teardown(f, up, bench_tear_down)
 #define TEST(f) WITH(f, set_up)
+#define LETTERS(f)                                                             \
+    cmocka_unit_test_setup_teardown(f, set_up_letters, tear_down_letters)
     const struct CMUnitTest tests[] = {
         TEST(test_nobody_stands),
         TEST(test_the_worst_and_newest_come_first),
@@ -878,6 +1000,9 @@ main(void)
         TEST(test_a_mistake_is_undone),
         TEST(test_bulk_asks_for_what_it_says),
         TEST(test_a_code_works_once),
+        LETTERS(test_the_code_of_a_letter),
+        LETTERS(test_no_code_for_who_was_let_go),
+        TEST(test_a_complaint_about_the_last_message),
         TEST(test_codes_that_do_not_work),
         WITH(test_the_rule_must_let_them, set_up_strict),
         TEST(test_held),

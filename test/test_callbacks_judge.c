@@ -15,6 +15,7 @@
 
 #include "milter/detect/detect.h"
 #include "milter/detect/hashes.h"
+#include "milter/now.h"
 #include "milter/session.h"
 #include "test/dialog.h"
 #include "test/unit.h"
@@ -262,17 +263,87 @@ test_many_recipients(void **state)
     free(dialog_destroy(dialog));
 }
 
-/* While filters are not believed, neither is what they say here. */
-static void
-test_frozen(void **state)
+#define ACTS VERDICT "zombie account { mode = enforce  quarantine = hold }\n"
+#define FLAGGED ANN "R <a@a.test>\nN X-Spam-Flag YES\nN From a@b.test\nE"
+
+static enum ms_err
+set_standing(void *arg, struct store_state *state)
 {
-    struct dialog *dialog = create(VERDICT);
+    const enum standing *standing = arg;
+
+    state->standing = *standing;
+    state->throttle = 100;
+    return MS_OK;
+}
+
+/* Ann stands so. */
+static void
+stand(struct dialog *dialog, enum standing standing)
+{
+    struct subject subject;
+
+    assert_true(subject_make(SUBJECT_USER, "ann@example.org", &subject));
+    assert_int_equal(store_update(daemon_store(dialog_daemon(dialog)), &subject,
+                                  now_read(), set_standing, &standing),
+                     MS_OK);
+}
+
+static const struct {
+    const char *row, *config;
+    enum standing standing;
+    bool frozen, no_hold;
+    const char *answers; /* of the end */
+    unsigned n;
+    enum verdict_flag flag;
+    bool passed;
+} ends[] = {
+    {"flagged mail of one who is throttled is refused, and evidence", ACTS,
+     STANDING_THROTTLED, false, false, "550", 1, FLAG_SPAM, false},
+    {"not while filters are not believed; what they say is still told", ACTS,
+     STANDING_THROTTLED, true, false, "c", 1, FLAG_SPAM, true},
+    {"held mail of one who is quarantined is told", ACTS, STANDING_QUARANTINED,
+     false, false, "h", 1, FLAG_SPAM, true},
+    {"what cannot be held comes again, and is not", ACTS, STANDING_QUARANTINED,
+     false, true, "451", 0, FLAG_NONE, false},
+};
+
+static void
+test_ends(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(ends); i++) {
+        struct dialog *dialog = create(ends[i].config);
+        SMFICTX *ctx = fake_create();
+        char answers[256];
+        const char *last;
+
+        stand(dialog, ends[i].standing);
+        noted.frozen = ends[i].frozen;
+        ctx->refuses_quarantine = ends[i].no_hold;
+        dialog_play(dialog, ctx, FLAGGED, answers, sizeof(answers));
+        last = strrchr(answers, ' ');
+        expect(ends[i].row,
+               last != NULL && strcmp(last + 1, ends[i].answers) == 0);
+        dialog_play(dialog, ctx, "Q", answers, sizeof(answers));
+        fake_destroy(ctx);
+        free(dialog_destroy(dialog));
+        expect(ends[i].row, noted.n == ends[i].n);
+        expect(ends[i].row, noted.message.flag == ends[i].flag);
+        expect(ends[i].row, noted.message.passed == ends[i].passed);
+    }
+}
+
+/* An earlier filter's refusal is a verdict as others are: told in any case. */
+static void
+test_frozen_abort(void **state)
+{
+    struct dialog *dialog = create(ABORTED);
 
     (void)state;
     noted.frozen = true;
-    play(dialog, ANN "R <a@a.test>\nN X-Spam-Flag YES\nN From a@b.test\nE");
+    play(dialog, ANN "R <a@a.test>\nD\nA");
     assert_int_equal(noted.n, 1);
-    assert_int_equal(noted.message.flag, FLAG_NONE);
+    assert_int_equal(noted.message.flag, FLAG_SPAM);
     free(dialog_destroy(dialog));
 }
 
@@ -381,7 +452,8 @@ main(void)
         cmocka_unit_test(test_contents),
         cmocka_unit_test(test_recipients),
         cmocka_unit_test(test_many_recipients),
-        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_frozen_abort),
         cmocka_unit_test(test_observed),
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_asks),

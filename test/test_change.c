@@ -62,6 +62,8 @@ a_full_change(void)
     c.observed = true;
     c.throttle = 24;
     c.until_s = NOON_S + DAY_S;
+    c.since_s = NOON_S - DAY_S;
+    c.quarantines = 2;
     (void)snprintf(c.by, sizeof(c.by), "bob (uid 1000)");
     (void)snprintf(c.note, sizeof(c.note), "\"said\" \\ \xc3\xa9");
     e->from = STANDING_THROTTLED;
@@ -98,6 +100,8 @@ expect_same(const struct change *a, const struct change *b)
     assert_int_equal(a->observed, b->observed);
     assert_int_equal(a->throttle, b->throttle);
     assert_int_equal(a->until_s, b->until_s);
+    assert_int_equal(a->since_s, b->since_s);
+    assert_int_equal(a->quarantines, b->quarantines);
     assert_string_equal(a->by, b->by);
     assert_string_equal(a->note, b->note);
     assert_memory_equal(&a->evidence, &b->evidence, sizeof(a->evidence));
@@ -128,6 +132,45 @@ test_there_and_back(void **state)
     }
 }
 
+/* Names may have a "+", and a subject is read as the one that it was. */
+static void
+test_pairs(void **state)
+{
+    static const struct {
+        const char *row;
+        enum subject_kind kind1;
+        const char *one;
+        enum subject_kind kind2;
+        const char *two;
+    } rows[] = {
+        {"no plus", SUBJECT_USER, "ann", SUBJECT_CLIENT, "192.0.2.7"},
+        {"a login without a domain", SUBJECT_USER, "ann+lists", SUBJECT_CLIENT,
+         "192.0.2.7"},
+        {"more of them", SUBJECT_USER, "a+b+c", SUBJECT_PREFIX, "192.0.2.0/24"},
+        {"an address", SUBJECT_USER, "ann+lists@example.org", SUBJECT_CLIENT,
+         "2001:db8::/64"},
+        {"behind its @", SUBJECT_USER, "ann@a+b", SUBJECT_CLIENT, "192.0.2.7"},
+        {"the second", SUBJECT_CLIENT, "192.0.2.7", SUBJECT_USER,
+         "ann+lists@example.org"},
+        {"two names", SUBJECT_USER, "a+b@example.org", SUBJECT_SENDER, "c d"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct change change =
+            a_change("AAAAAAAA", "ann", STANDING_NORMAL, NOON_S);
+        struct change again;
+        json_t *json;
+
+        assert_true(subject_make_pair(rows[i].kind1, rows[i].one, rows[i].kind2,
+                                      rows[i].two, &change.subject));
+        json = change_json(&change);
+        expect(rows[i].row, change_read(json, &again) == MS_OK &&
+                                subject_same(&change.subject, &again.subject));
+        json_decref(json);
+    }
+}
+
 /* The names of a change are promised by mortsafe-api(7). */
 static void
 test_names(void **state)
@@ -144,6 +187,9 @@ test_names(void **state)
         {"only looked on", "\"observed\":true"},
         {"while throttled", "\"throttle\":24"},
         {"its end", "\"until\":\"2026-01-08T12:00:00Z\""},
+        {"how long it had stood otherwise",
+         "\"since\":\"2026-01-06T12:00:00Z\""},
+        {"how often", "\"quarantines\":2"},
         {"the strongest first",
          "\"families\":[{\"family\":\"content\",\"decibels\":38.0,"},
         {"numbers", "\"hour\":1,\"usual_hour\":2,\"day\":3,"},
@@ -163,6 +209,7 @@ test_names(void **state)
     json = change_json(&none);
     assert_true(json_is_null(json_object_get(json, "throttle")));
     assert_true(json_is_null(json_object_get(json, "until")));
+    assert_true(json_is_null(json_object_get(json, "since")));
     assert_string_equal(json_string_value(json_object_get(json, "note")), "");
     assert_string_equal(change_class_name(CLASS_UNSET), "");
     json_decref(json);
@@ -562,6 +609,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_strongest_first),
         cmocka_unit_test(test_what_is_no_change),

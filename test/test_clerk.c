@@ -1656,6 +1656,34 @@ test_freeze(void **state)
     (void)host_end(&a);
 }
 
+/* A freeze that a clock has begun which was ahead is none, there or here. */
+static void
+test_freeze_ahead(void **state)
+{
+    struct clerk_freeze freeze;
+    struct host a, b;
+
+    (void)state;
+    memset(&board, 0, sizeof(board));
+    host_begin(&a, a_board);
+    host_begin_as(&b, "mx2", a_board);
+    a.now.wall.s = NOON_S + 365 * 86400;
+    clerk_share_freeze(a.clerk, NOON_S + 365 * 86400 + 3600);
+    clerk_beat(a.clerk);
+    pass_exchange(&b);
+    clerk_freeze(b.clerk, &freeze);
+    assert_int_equal(freeze.id, 0);
+    a.now.wall.s = NOON_S;
+    clerk_freeze(a.clerk, &freeze);
+    assert_int_equal(freeze.id, 0);
+    clerk_share_freeze(a.clerk, NOON_S + 3600);
+    clerk_freeze(a.clerk, &freeze);
+    assert_int_equal(freeze.id, NOON_S);
+    assert_int_equal(freeze.until_s, NOON_S + 3600);
+    (void)host_end(&b);
+    (void)host_end(&a);
+}
+
 static void
 test_freezes_join(void **state)
 {
@@ -2254,6 +2282,7 @@ main(void)
         cmocka_unit_test(test_held_alone),
         cmocka_unit_test(test_birth),
         cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_freeze_ahead),
         cmocka_unit_test(test_freezes_join),
         cmocka_unit_test(test_feedback),
         cmocka_unit_test(test_feedback_room),

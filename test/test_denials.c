@@ -26,7 +26,8 @@ struct below {
     struct store *memory;
     _Atomic unsigned asked, items, refunds;
     bool fails, degraded, unknown;
-    enum standing standing; /* of everybody */
+    enum standing standing; /* of everybody, as the next two */
+    uint32_t first_s, throttle;
 };
 
 static void
@@ -87,6 +88,8 @@ below_collect(struct store *store, struct store_ticket *ticket,
         out->item[i].receipt.shared = t->proof[i];
         out->item[i].unknown = b->unknown;
         out->item[i].standing = b->standing;
+        out->item[i].first_s = b->first_s;
+        out->item[i].throttle = b->throttle;
     }
     out->degraded = b->degraded;
     out->waited = true;
@@ -697,13 +700,19 @@ test_standing(void **state)
     struct charge_item item[2];
 
     (void)state;
-    lab.below->standing = STANDING_WATCHED;
+    lab.below->standing = STANDING_THROTTLED;
+    lab.below->first_s = 1234567;
+    lab.below->throttle = 7;
     refuse(&lab, &ann);
     item[0] = item_of(&ann, 1, 3);
     item[1] = item_of(&bob, 1, 3);
     assert_false(charge(&lab, item, 2));
-    assert_int_equal(lab.answers.item[0].standing, STANDING_WATCHED);
+    assert_int_equal(lab.answers.item[0].standing, STANDING_THROTTLED);
+    assert_int_equal(lab.answers.item[0].first_s, 1234567);
+    assert_int_equal(lab.answers.item[0].throttle, 7);
     assert_int_equal(lab.answers.item[1].standing, STANDING_NORMAL);
+    assert_int_equal(lab.answers.item[1].first_s, 0);
+    assert_int_equal(lab.answers.item[1].throttle, 0);
     assert_false(lab.answers.waited);
     assert_false(lab.answers.degraded);
     assert_int_equal(lab.answers.item[0].receipt.n, 0);

@@ -516,6 +516,20 @@ test_clocks(void **state)
     }
 }
 
+/* A quarantine that is made longer is the same one. */
+static void
+test_a_longer_block(void **state)
+{
+    struct detector d;
+
+    (void)state;
+    detector_begin(&d);
+    detector_block(&d, lab_at(0), lab_at(DAY));
+    detector_block(&d, lab_at(HOUR), lab_at(2 * DAY));
+    assert_int_equal(d.since_s - lab_at(0).s, 0);
+    assert_int_equal(d.until_s - lab_at(2 * DAY).s, 0);
+}
+
 static void
 test_a_wrong_clock_holds_nobody(void **state)
 {
@@ -598,6 +612,60 @@ test_more_than_there_are_hashes_of(void **state)
     detector_begin(&d);
     (void)detector_note(&d, &t, &e);
     assert_true(d.hour == 50 && d.new_day == 0);
+}
+
+/* What came before a release does not speak against whoever was let go. */
+static void
+test_forgets(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t released_s, at_s, since_s, now_s;
+        bool forgets;
+    } rows[] = {
+        {"never let go", 0, 100, 0, 100, false},
+        {"before", 1000, 999, 0, 1010, true},
+        {"in the same second", 1000, 1000, 0, 1010, true},
+        {"after", 1000, 1001, 0, 1010, false},
+        {"some of it before", 1000, 1005, 999, 1010, true},
+        {"none of it before", 1000, 1005, 1001, 1010, false},
+        {"by a clock that was ahead", 9000, 1005, 0, 1010, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct detector d = {.released_s = rows[i].released_s};
+        struct detector_event e = {.at = {rows[i].at_s},
+                                   .since = {rows[i].since_s}};
+
+        expect(rows[i].name,
+               detector_forgets(&d, &e, (struct wall){rows[i].now_s}) ==
+                   rows[i].forgets);
+    }
+}
+
+/* Who lets it go, and who does not. */
+static void
+test_let_go(void **state)
+{
+    struct detector_tuning t = lab_tuning(CLASS_PERSON);
+    struct detector d;
+    int64_t now_s = lab_at(0).s;
+
+    (void)state;
+    detector_begin(&d);
+    detector_block(&d, lab_at(0), (struct wall){0});
+    assert_int_equal(d.released_s, 0);
+    detector_release(&d, &t, DETECTOR_RELEASE, CAUSE_OPERATOR, lab_at(0));
+    assert_int_equal(d.released_s, now_s);
+    detector_lease(&d, CAUSE_LEASE, lab_at(5));
+    assert_int_equal(d.released_s, now_s + 5);
+    d.standing = STANDING_THROTTLED; /* by nothing but content */
+    d.cause = CAUSE_EVIDENCE;
+    assert_true(detector_take_back(&d, &t, 7, lab_at(9)));
+    assert_int_equal(d.released_s, now_s + 9);
+    assert_false(detector_take_back(&d, &t, 8, lab_at(11)));
+    assert_int_equal(d.released_s, now_s + 9);
 }
 
 /* What happened to a state, at random. */
@@ -798,9 +866,12 @@ main(void)
         cmocka_unit_test(test_distinct),
         cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_a_wrong_clock_holds_nobody),
+        cmocka_unit_test(test_a_longer_block),
         cmocka_unit_test(test_quiet_years_cost_no_more_than_a_season),
         cmocka_unit_test(test_merged),
         cmocka_unit_test(test_more_than_there_are_hashes_of),
+        cmocka_unit_test(test_forgets),
+        cmocka_unit_test(test_let_go),
         cmocka_unit_test(test_whatever_comes),
         cmocka_unit_test(test_states_do_not_touch_each_other),
         cmocka_unit_test(test_looking_changes_nothing),

@@ -610,7 +610,12 @@ static const struct {
     {"throttled, with room", "", "user:ann@example.org", STANDING_THROTTLED, 3,
      0, "203.0.113.5", "ann", "<v@victim.test>",
      "mail pass zombie.account (built in): user:ann@example.org is throttled "
-     "to 3 recipients in 1 hour\n"},
+     "to 3 recipients in 1 hour; this rule only observes\n"},
+    {"throttled by a rule that acts", "zombie account { mode = enforce }\n",
+     "user:ann@example.org", STANDING_THROTTLED, 3, 0, "203.0.113.5", "ann",
+     "<v@victim.test>",
+     "mail pass zombie.account (t:6): user:ann@example.org is throttled to 3 "
+     "recipients in 1 hour\n"},
     {"throttled, without", "zombie account { mode = enforce }\n",
      "user:ann@example.org", STANDING_THROTTLED, 0, 0, "203.0.113.5", "ann",
      "<v@victim.test>",
@@ -643,6 +648,10 @@ static const struct {
      "user:ann@example.org", STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann",
      "<v@victim.test>",
      "end refuse zombie.account (t:6): accepted and held for an operator\n"},
+    {"a rule that only looks on says so", "", "user:ann@example.org",
+     STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann", "<v@victim.test>",
+     "mail pass zombie.account (built in): user:ann@example.org is "
+     "quarantined; this rule only observes\n"},
     {"a rule that only looks on", "", "user:ann@example.org",
      STANDING_QUARANTINED, 0, 0, "203.0.113.5", "ann", "<v@victim.test>",
      "rcpt <v@victim.test> would zombie.account (built in): "

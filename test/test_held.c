@@ -267,13 +267,42 @@ take_passed(void *arg, const struct passed *passed)
 }
 
 static const char *
-passed_of(struct diary *diary, const char *id)
+passed_until(struct diary *diary, const char *id, int64_t until_s)
 {
     static char text[256];
 
     text[0] = '\0';
-    assert_int_equal(diary_passed(diary, id, take_passed, text), MS_OK);
+    assert_int_equal(diary_passed(diary, id, until_s, take_passed, text),
+                     MS_OK);
     return text;
+}
+
+static const char *
+passed_of(struct diary *diary, const char *id)
+{
+    return passed_until(diary, id, INT64_MAX);
+}
+
+/* Short queue ids come again. */
+static void
+test_the_last_message_of_an_id(void **state)
+{
+    static const struct passed some[] = {
+        {NOON_S, "1A", "user:ann"},
+        {NOON_S, "1A", "prefix:192.0.2.0/24"},
+        {NOON_S + 60, "1A", "user:bob"},
+        {NOON_S + 60, "1A", "prefix:198.51.100.0/24"},
+    };
+    struct diary *diary = make_diary();
+
+    (void)state;
+    assert_int_equal(diary_add_passed(diary, some, ROWS(some)), MS_OK);
+    assert_string_equal(passed_until(diary, "1A", NOON_S + 60),
+                        "user:bob prefix:198.51.100.0/24 ");
+    assert_string_equal(passed_until(diary, "1A", NOON_S + 59),
+                        "user:ann prefix:192.0.2.0/24 ");
+    assert_string_equal(passed_until(diary, "1A", NOON_S - 1), "");
+    diary_close(diary);
 }
 
 static void
@@ -397,6 +426,7 @@ main(void)
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_held_trim),
         cmocka_unit_test(test_passed),
+        cmocka_unit_test(test_the_last_message_of_an_id),
         cmocka_unit_test(test_forget),
         cmocka_unit_test(test_no_memory),
     };

@@ -91,7 +91,8 @@ make_lab(enum store_type type)
                                          .waiting = 84,
                                          .hooks = 85,
                                          .hooks_failed = 86,
-                                         .hooks_waiting = 87};
+                                         .hooks_waiting = 87,
+                                         .hooks_lost = 89};
     return lab;
 }
 
@@ -343,6 +344,7 @@ test_lines(void **state)
         "mortsafe_notices_waiting 84",
         "mortsafe_webhooks_total{result=\"sent\"} 85",
         "mortsafe_webhooks_total{result=\"failed\"} 86",
+        "mortsafe_webhooks_total{result=\"lost\"} 89",
         "mortsafe_webhooks_waiting 87",
         "mortsafe_limit_hits_total{limit=\"\\\" 1?mortsafe_evil 1?\","
         "deed=\"done\"} 45",

@@ -18,6 +18,7 @@
 #include "milter/diary/outbox.h"
 #include "milter/notice/addressee.h"
 #include "milter/notice/hook.h"
+#include "milter/notice/inside.h"
 #include "milter/step.h"
 #include "policy/store/memory.h"
 #include "test/heard.h"
@@ -29,6 +30,10 @@ enum { NOON_S = 1767787200, HOUR_S = 3600, DAY_S = 86400 };
 
 /* A daemon's worth of what notices need. */
 struct desk {
+    struct change fleet[4]; /* of other hosts, the newest first */
+    size_t n_fleet;
+    unsigned looks;    /* at them */
+    int64_t advance_s; /* the clock, each time that it is read */
     char dir[32], contacts[64], state[80];
     FILE *log;
     struct journal *journal;
@@ -43,7 +48,24 @@ struct desk {
 static struct store_time
 desk_now(void *arg)
 {
-    return ((struct desk *)arg)->now;
+    struct desk *d = arg;
+
+    if (d->advance_s != 0) /* never while a thread is there */
+        d->now.wall.s += d->advance_s;
+    return d->now;
+}
+
+static enum ms_err
+desk_changes(void *arg, bool (*each)(void *each_arg, const struct change *),
+             void *each_arg)
+{
+    struct desk *d = arg;
+
+    d->looks++;
+    for (size_t i = 0; i < d->n_fleet; i++)
+        if (!each(each_arg, &d->fleet[i]))
+            break;
+    return MS_OK;
 }
 
 static const char contacts[] = "ann@example.org ann@example.net de\n"
@@ -89,8 +111,13 @@ desk_config(const struct desk *d, const char *notice, const char *more)
 static void
 desk_notice(struct desk *d)
 {
-    const struct notice_needs needs = {d->daemon,         d->diary, d->key,
-                                       "mx1.example.org", desk_now, d};
+    const struct notice_needs needs = {.daemon = d->daemon,
+                                       .diary = d->diary,
+                                       .key = d->key,
+                                       .host = "mx1.example.org",
+                                       .changes = desk_changes,
+                                       .now = desk_now,
+                                       .arg = d};
 
     assert_int_equal(notice_create(&needs, &d->notice), MS_OK);
 }
@@ -200,6 +227,8 @@ a_change(const char *user, enum standing from, enum standing to)
         .host = "mx1.example.org",
         .rule = "zombie.account",
         .throttle = 24,
+        .since_s = from == STANDING_QUARANTINED ? NOON_S : 0,
+        .quarantines = 1,
         .evidence = {.at_s = NOON_S,
                      .cause = CAUSE_EVIDENCE,
                      .tenths = {241},
@@ -458,6 +487,186 @@ test_released(void **state)
     desk_destroy(d);
 }
 
+static void
+test_enforce(void **state)
+{
+    struct desk *d = desk_create("", "");
+    struct change change =
+        a_change("ann@example.org", STANDING_QUARANTINED, STANDING_WATCHED);
+
+    (void)state;
+    tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+    notice_beat(d->notice);
+    change.evidence.cause = CAUSE_ENFORCE;
+    notice_change(d->notice, &change);
+    notice_beat(d->notice);
+    expect_outcome("what was earned while it was looked on never acted", d,
+                   "quarantined sent ann@example.net, "
+                   "postmaster sent pm@example.org");
+    desk_destroy(d);
+}
+
+/* Each quarantine has its own end. */
+static void
+test_another_quarantine(void **state)
+{
+    static const int64_t rows[] = {NOON_S + DAY_S, NOON_S - 1, 0};
+    struct desk *d = desk_create("", "notify = owner");
+
+    (void)state;
+    tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+    notice_beat(d->notice);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct change end = a_change("ann@example.org", STANDING_QUARANTINED,
+                                     STANDING_PROBATION);
+
+        end.since_s = rows[i];
+        end.evidence.at_s = NOON_S + 2 * DAY_S;
+        notice_change(d->notice, &end);
+        notice_beat(d->notice);
+        expect_outcome("the letter was about another one", d,
+                       "quarantined sent ann@example.net");
+    }
+    desk_destroy(d);
+}
+
+static enum ms_err
+set_state(struct desk *d, uint64_t seq, enum outbox_state now)
+{
+    struct outbox_query query = OUTBOX_ANY;
+    struct notice_some some;
+    bool found = false;
+    enum ms_err err;
+
+    query.seq = seq;
+    assert_int_equal(notice_read_some(d->notice, &query, &some), MS_OK);
+    assert_int_equal(some.n, 1);
+    some.entry[0].state = now;
+    err =
+        diary_outbox_set(d->diary, &some.entry[0], some.entry[0].tries, &found);
+    notice_free_some(&some);
+    return found ? err : MS_INVALID;
+}
+
+/* A release comes while the letter about the quarantine is on its way. */
+static void
+test_on_its_way(void **state)
+{
+    static const struct {
+        const char *row;
+        bool arrives;
+        const char *outcome;
+    } rows[] = {
+        {"it arrives: both", true,
+         "quarantined sent ann@example.net, released sent ann@example.net"},
+        {"it does not: neither", false,
+         "quarantined limited ann@example.net, "
+         "released limited ann@example.net"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct desk *d = desk_create("", "notify = owner");
+
+        tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+        atomic_store(&d->notice->sending, 1);
+        tell(d, "ann@example.org", STANDING_QUARANTINED, STANDING_PROBATION);
+        expect_outcome(rows[i].row, d,
+                       "quarantined waiting ann@example.net, "
+                       "released waiting ann@example.net");
+        if (rows[i].arrives)
+            assert_int_equal(set_state(d, 1, OUTBOX_SENT), MS_OK);
+        else
+            assert_int_equal(set_state(d, 1, OUTBOX_WAITS), MS_OK);
+        atomic_store(&d->notice->sending, 0);
+        stub_set(d->mail, rows[i].arrives ? STUB_TAKE : STUB_PUT_OFF);
+        notice_beat(d->notice);
+        stub_set(d->mail, STUB_TAKE);
+        d->now.wall.s += HOUR_S;
+        notice_beat(d->notice);
+        expect_outcome(rows[i].row, d, rows[i].outcome);
+        desk_destroy(d);
+    }
+}
+
+/* ----- other hosts */
+
+static struct change *
+an_end_elsewhere(struct desk *d)
+{
+    struct change *end = &d->fleet[d->n_fleet++];
+
+    *end =
+        a_change("ann@example.org", STANDING_QUARANTINED, STANDING_PROBATION);
+    (void)snprintf(end->host, sizeof(end->host), "mx2.example.org");
+    end->evidence.cause = CAUSE_LADDER;
+    end->evidence.at_s = NOON_S + 60;
+    return end;
+}
+
+static void
+test_ended_elsewhere(void **state)
+{
+    struct desk *d = desk_create("", "notify = owner");
+
+    (void)state;
+    notice_beat(d->notice);
+    assert_int_equal(d->looks, 0); /* there is nothing to look for */
+    tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+    notice_beat(d->notice);
+    an_end_elsewhere(d);
+    d->now.wall.s += 60;
+    notice_beat(d->notice);
+    expect_outcome("this host tells whom it has told", d,
+                   "quarantined sent ann@example.net, "
+                   "released sent ann@example.net");
+    desk_restart(d);
+    d->now.wall.s += 60;
+    notice_beat(d->notice);
+    expect_outcome("once", d,
+                   "quarantined sent ann@example.net, "
+                   "released sent ann@example.net");
+    desk_destroy(d);
+}
+
+static void
+test_overtaken_elsewhere(void **state)
+{
+    struct desk *d = desk_create("", "notify = owner");
+
+    (void)state;
+    stub_set(d->mail, STUB_BUSY);
+    tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+    notice_beat(d->notice);
+    an_end_elsewhere(d);
+    stub_set(d->mail, STUB_TAKE);
+    d->now.wall.s += 60;
+    notice_beat(d->notice);
+    expect_outcome("a letter that waits is not true any more", d,
+                   "quarantined limited ann@example.net");
+    desk_destroy(d);
+}
+
+static void
+test_not_ended_elsewhere(void **state)
+{
+    struct desk *d = desk_create("", "notify = owner");
+
+    (void)state;
+    tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+    notice_beat(d->notice);
+    (void)snprintf(an_end_elsewhere(d)->host, DECISION_HOST, "mx1.example.org");
+    an_end_elsewhere(d)->observed = true;
+    an_end_elsewhere(d)->evidence.cause = CAUSE_ENFORCE;
+    an_end_elsewhere(d)->since_s = NOON_S - DAY_S;
+    d->now.wall.s += 60;
+    notice_beat(d->notice);
+    assert_int_equal(d->looks, 2);
+    expect_outcome("its own, observed, to enforce, of another one", d,
+                   "quarantined sent ann@example.net");
+    desk_destroy(d);
+}
+
 /* ----- servers that are away */
 
 static void
@@ -689,6 +898,79 @@ test_webhook(void **state)
     desk_destroy(d);
 }
 
+/* Calls that wait, one for each of N changes. */
+static void
+call_often(struct desk *d, unsigned n)
+{
+    while (n-- > 0)
+        tell(d, "ann@example.org", STANDING_NORMAL, STANDING_WATCHED);
+}
+
+static unsigned
+calls_taken(const struct desk *d)
+{
+    static struct stub_taken taken;
+
+    stub_taken(d->web, &taken);
+    return taken.n;
+}
+
+static void
+test_a_sick_webhook(void **state)
+{
+    static const struct {
+        const char *row;
+        enum stub_mood mood;
+        int pause_s;
+    } rows[] = {
+        {"5xx: a minute", STUB_WEB_FAIL, 60},
+        {"429: as long as it says", STUB_WEB_BUSY, 600},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct desk *d = web_desk();
+
+        stub_set(d->web, rows[i].mood);
+        call_often(d, 3);
+        notice_beat(d->notice);
+        expect(rows[i].row, calls_taken(d) == 1);
+        d->now.wall.s += rows[i].pause_s - 1;
+        notice_beat(d->notice);
+        expect(rows[i].row, calls_taken(d) == 1);
+        stub_set(d->web, STUB_TAKE);
+        d->now.wall.s += 1;
+        notice_beat(d->notice);
+        expect(rows[i].row, calls_taken(d) == 4);
+        desk_destroy(d);
+    }
+}
+
+/* The clock goes on while calls are made. */
+static void
+test_letters_between_calls(void **state)
+{
+    struct desk *d = web_desk();
+    struct notice_counts counts;
+
+    (void)state;
+    stub_set(d->mail, STUB_PUT_OFF);
+    tell(d, "ann@example.org", STANDING_NORMAL, STANDING_QUARANTINED);
+    notice_beat(d->notice);
+    stub_set(d->mail, STUB_TAKE);
+    call_often(d, NOTICE_CALLS + 2);
+    d->advance_s = 10;
+    notice_beat(d->notice);
+    notice_counts(d->notice, &counts);
+    assert_int_equal(counts.sent, 1);
+    assert_int_equal(counts.hooks, 1 + NOTICE_CALLS);
+    assert_int_equal(counts.hooks_waiting, 2);
+    notice_beat(d->notice);
+    notice_counts(d->notice, &counts);
+    assert_int_equal(counts.hooks_waiting, 0);
+    desk_destroy(d);
+}
+
 static void
 test_ways_apart(void **state)
 {
@@ -850,6 +1132,13 @@ test_codes_in_letters(void **state)
     assert_true(notice_code_fits(d->notice, code, &change));
     desk_restart(d);
     assert_true(notice_code_fits(d->notice, code, &change));
+    change.quarantines = 2;
+    d->now.wall.s += 6 * HOUR_S;
+    notice_change(d->notice, &change);
+    notice_beat(d->notice);
+    code_of(last_letter(d), code);
+    assert_string_equal(code, ""); /* who was let go once has none */
+    change.quarantines = 1;
     change.evidence.cause = CAUSE_OPERATOR;
     d->now.wall.s += 6 * HOUR_S;
     notice_change(d->notice, &change);
@@ -1049,12 +1338,20 @@ main(void)
         cmocka_unit_test(test_languages),
         cmocka_unit_test(test_at_most),
         cmocka_unit_test(test_released),
+        cmocka_unit_test(test_enforce),
+        cmocka_unit_test(test_another_quarantine),
+        cmocka_unit_test(test_on_its_way),
+        cmocka_unit_test(test_ended_elsewhere),
+        cmocka_unit_test(test_overtaken_elsewhere),
+        cmocka_unit_test(test_not_ended_elsewhere),
         cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_given_up),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_thread),
         cmocka_unit_test(test_webhook),
+        cmocka_unit_test(test_a_sick_webhook),
+        cmocka_unit_test(test_letters_between_calls),
         cmocka_unit_test(test_ways_apart),
         cmocka_unit_test(test_resend),
         cmocka_unit_test(test_resend_waiting),

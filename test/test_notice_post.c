@@ -66,6 +66,12 @@ test_mail(void **state)
         {"and so is 421 as a greeting", STUB_BUSY, TRANSFER_AWAY, "421"},
         {"554 as a greeting is no fault of the letter", STUB_NO_SERVICE,
          TRANSFER_AWAY, "554"},
+        {"5xx to the sender is about us", STUB_BAR_MAIL, TRANSFER_AWAY,
+         "550 5.7.1 not you"},
+        {"and so is 4xx", STUB_PUT_OFF_MAIL, TRANSFER_AWAY,
+         "452 4.3.1 disk is full"},
+        {"530 is about us whenever it comes", STUB_LOGIN, TRANSFER_AWAY,
+         "530 5.7.0 log in first"},
         {"a server that hangs up is away", STUB_DROP_DATA, TRANSFER_AWAY, ""},
         {"one that never greets is away", STUB_MUTE, TRANSFER_AWAY, ""},
         {"one that never answers the letter is away", STUB_MUTE_DATA,
@@ -184,16 +190,20 @@ test_calls(void **state)
         const char *row;
         enum stub_mood mood;
         enum transfer_end end;
+        long pause_s;
     } rows[] = {
-        {"2xx is done", STUB_TAKE, TRANSFER_DONE},
-        {"500 is for later", STUB_WEB_FAIL, TRANSFER_AGAIN},
-        {"404 too: somebody may put it right", STUB_WEB_GONE, TRANSFER_AGAIN},
-        {"no answer is nobody", STUB_WEB_MUTE, TRANSFER_AWAY},
-        {"an answer without an end too", STUB_WEB_FLOOD, TRANSFER_AWAY},
+        {"2xx is done", STUB_TAKE, TRANSFER_DONE, 0},
+        {"500 is for all calls", STUB_WEB_FAIL, TRANSFER_AWAY, 0},
+        {"429 too, for as long as it says", STUB_WEB_BUSY, TRANSFER_AWAY, 600},
+        {"404 is for this one: somebody may put it right", STUB_WEB_GONE,
+         TRANSFER_AGAIN, 0},
+        {"no answer is nobody", STUB_WEB_MUTE, TRANSFER_AWAY, 0},
+        {"an answer without an end too", STUB_WEB_FLOOD, TRANSFER_AWAY, 0},
     };
     struct stub *stub = stub_start(true);
     char url[64];
-    struct hook hook = {url, "key", "{}", 1767787200, &patient, NULL};
+    long pause_s;
+    struct hook hook = {url, "key", "{}", 1767787200, &patient, NULL, &pause_s};
 
     (void)state;
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/x", stub_port(stub));
@@ -202,7 +212,9 @@ test_calls(void **state)
 
         stub_set(stub, rows[i].mood);
         hook.bounds = bounds_for(rows[i].mood);
+        pause_s = -1;
         expect(rows[i].row, hook_call(&hook, &why) == rows[i].end);
+        expect(rows[i].row, pause_s == rows[i].pause_s);
     }
     stub_stop(stub);
     assert_int_equal(hook_call(&hook, NULL), TRANSFER_AWAY);
@@ -216,8 +228,8 @@ test_signature(void **state)
     struct stub *stub = stub_start(true);
     struct stub_taken *taken = calloc(1, sizeof(*taken));
     char url[64], signature[HOOK_SIGNATURE];
-    struct hook hook = {url,        "s3cret", "{\"id\":\"1\"}",
-                        1767787200, &patient, NULL};
+    struct hook hook = {url,  "s3cret", "{\"id\":\"1\"}", 1767787200, &patient,
+                        NULL, NULL};
 
     (void)state;
     assert_non_null(taken);

@@ -333,6 +333,96 @@ test_sendmail(void **state)
     log_end(&log, found);
 }
 
+/* ... and of several recipients at once; a number of a process comes again. */
+static void
+test_sendmail_process(void **state)
+{
+    struct log log;
+    json_t *found;
+
+    (void)state;
+    log_open(&log);
+    log_line(&log, "sm-mta",
+             "AUTH=server, relay=a [192.0.2.7], authid=ann@example.org, "
+             "mech=PLAIN, bits=0");
+    log.at_s += 60;
+    log_line(&log, "sm-mta",
+             "wAMGf3x9012345: from=<ann@example.org>, size=3, class=0, "
+             "nrcpts=3, proto=ESMTPSA, daemon=MSA, relay=a [192.0.2.7]");
+    log_line(&log, "sm-mta",
+             "wAMGf3x9012345: to=<x@y.test>,<y@y.test>,<z@y.test>, delay=1, "
+             "dsn=2.0.0, stat=Sent");
+    log.at_s += 60;
+    log_line(&log, "sm-mta",
+             "wAMGf3x9012346: from=<s@spam.test>, size=3, class=0, nrcpts=1, "
+             "proto=ESMTP, daemon=MTA, relay=evil [203.0.113.9]");
+    log_line(&log, "sm-mta",
+             "wAMGf3x9012346: to=<v@victim.test>, delay=1, dsn=2.0.0, "
+             "stat=Sent");
+    found = play(&log, "");
+    assert_int_equal(number(found, "recipients"), 4);
+    assert_int_equal(number(entry(found, "limits", "rate", "300/1h"), "most"),
+                     3);
+    assert_string_equal(
+        word(entry(found, "stops", "rule", "relay.denied"), "subject"),
+        "client:203.0.113.9");
+    log_end(&log, found);
+}
+
+/* What a filter refused is evidence of content. */
+static void
+test_filter(void **state)
+{
+    struct log log;
+    json_t *found;
+    char text[256];
+
+    (void)state;
+    log_open(&log);
+    for (int i = 0; i < 40; i++, log.at_s += 2) {
+        snprintf(text, sizeof(text),
+                 "B%09X: client=a[192.0.2.7], sasl_method=PLAIN, "
+                 "sasl_username=ann@example.org",
+                 i);
+        log_line(&log, "postfix/submission/smtpd", text);
+        snprintf(text, sizeof(text),
+                 "B%09X: milter-reject: END-OF-MESSAGE from a[192.0.2.7]: "
+                 "5.7.1 Spam; from=<ann@example.org> to=<v%d@new.test> x",
+                 i, i);
+        log_line(&log, "postfix/cleanup", text);
+    }
+    found = play(&log, "");
+    assert_int_equal(number(found, "messages"), 40);
+    assert_non_null(strstr(
+        word(entry(found, "changes", "to", "quarantined"), "why"), "spam"));
+    log_end(&log, found);
+}
+
+/* A throttle ends by time alone, before the next message. */
+static void
+test_time(void **state)
+{
+    struct log log;
+    const json_t *stop;
+    json_t *found;
+    char to[64];
+
+    (void)state;
+    log_open(&log);
+    for (int i = 0; i < 300; i++, log.at_s += 2) {
+        snprintf(to, sizeof(to), "v%d@new.test", i);
+        log_message(&log, "ann@example.org", to, SENT);
+    }
+    log.at_s += 4 * 86400;
+    log_message(&log, "ann@example.org", "friend@known.test", SENT);
+    found = play(&log, "");
+    assert_non_null(entry(found, "changes", "to", "throttled"));
+    stop = entry(found, "stops", "rule", "zombie.account");
+    assert_non_null(stop);
+    assert_true(strcmp(word(stop, "last"), "2023-11-15") < 0);
+    log_end(&log, found);
+}
+
 /* ----- files */
 
 static void
@@ -389,10 +479,17 @@ test_odd_lines(void **state)
     fputs("\n\n\r\n\0\n", log.to);
     fputc('\0', log.to);
     fputc('\n', log.to);
+    fputc('\0', log.to); /* the rest of what is too long is no line */
+    for (int i = 0; i < 70000; i++)
+        fputc('x', log.to);
+    fputs("2023-11-14T22:13:20Z mx postfix/smtpd[1]: connect from a[192.0.2.7]"
+          "\n",
+          log.to);
     log_message(&log, "ann@example.org", "friend@known.test", SENT);
     fputs("no newline", log.to);
     found = play(&log, "");
     assert_int_equal(number(found, "messages"), 1);
+    assert_int_equal(number(found, "connections"), 0);
     log_end(&log, found);
 }
 
@@ -444,10 +541,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quiet),  cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_zombie), cmocka_unit_test(test_suggestion),
-        cmocka_unit_test(test_relay),  cmocka_unit_test(test_sendmail),
-        cmocka_unit_test(test_gzip),   cmocka_unit_test(test_odd_lines),
+        cmocka_unit_test(test_quiet),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_zombie),
+        cmocka_unit_test(test_suggestion),
+        cmocka_unit_test(test_relay),
+        cmocka_unit_test(test_sendmail),
+        cmocka_unit_test(test_sendmail_process),
+        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_odd_lines),
         cmocka_unit_test(test_nomem),
     };
 

@@ -139,6 +139,7 @@ static void
 answer_alone(struct play *play, const struct charge_item *items,
              struct charge_answers *answers)
 {
+    answers->degraded = play->away;
     for (size_t i = 0; i < answers->n; i++) {
         const struct charge_item *item = &items[i];
         struct charge_answer *answer = &answers->item[i];

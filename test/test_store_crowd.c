@@ -387,6 +387,20 @@ is_known(struct lab *lab, const struct subject *subject)
     return found;
 }
 
+/* Others are about, so that all records are looked at. */
+static void
+others(struct lab *lab)
+{
+    const struct subject bob = lab_subject("user:bob");
+
+    assert_int_equal(lab_judge(lab, &bob, STANDING_NORMAL, 0, 9), MS_OK);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct subject one = customer(i % 1000);
+
+        lab_take(lab, &one, 1, 60, 1, 1000);
+    }
+}
+
 /* What the detector knows of somebody who has not been here for long goes, but
  * not where he does not stand normal. */
 static void
@@ -401,17 +415,37 @@ test_states_age(void **state)
     assert_int_equal(lab_judge(lab, &eve, STANDING_QUARANTINED, 0, 9), MS_OK);
     for (int day = 0; day < 2; day++) { /* it has been away 9, then 11 days */
         lab_pass(lab, (day == 0 ? 9 : 2) * INT64_C(86400000));
-        assert_int_equal(lab_judge(lab, &bob, STANDING_NORMAL, 0, 9), MS_OK);
-        for (unsigned i = 0; i < 20000; i++) {
-            struct subject one = customer(i % 1000);
-
-            lab_take(lab, &one, 1, 60, 1, 1000);
-        }
+        others(lab);
         assert_int_equal(is_known(lab, &ann), day == 0);
     }
     assert_true(is_known(lab, &bob));
     assert_true(is_known(lab, &eve));
     lab_end(lab);
+}
+
+/* ... by the clock that nobody sets: a wrong date forgets nobody. */
+static void
+test_states_outlive_a_wrong_date(void **state)
+{
+    static const int64_t steps_s[] = {3600, 11 * 86400, 400 * 86400};
+
+    for (size_t i = 0; i < ROWS(steps_s); i++) {
+        struct lab *lab = lab_create(*state);
+        struct subject ann = lab_subject("user:ann");
+
+        store_keep_states(lab->store, 10 * 86400);
+        assert_int_equal(lab_judge(lab, &ann, STANDING_NORMAL, 0, 9), MS_OK);
+        lab->wall_s += steps_s[i];
+        others(lab);
+        assert_true(is_known(lab, &ann));
+        lab->wall_s -= steps_s[i]; /* it is set right */
+        others(lab);
+        assert_true(is_known(lab, &ann));
+        lab_pass(lab, 11 * INT64_C(86400000));
+        others(lab);
+        assert_false(is_known(lab, &ann));
+        lab_end(lab);
+    }
 }
 
 static const struct lab_test all[] = {
@@ -425,6 +459,7 @@ static const struct lab_test all[] = {
     LAB_TEST_HERE(test_memory_falls),
     LAB_TEST_HERE(test_many_windows),
     LAB_TEST_HERE(test_states_age),
+    LAB_TEST_HERE(test_states_outlive_a_wrong_date),
 };
 
 int

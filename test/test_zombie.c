@@ -152,6 +152,57 @@ test_named(void **state)
     config_destroy(config);
 }
 
+/* Of two rules with one key, that of its sessions stays a subject's. */
+static const struct {
+    const char *name, *last, *subject, *rule;
+    enum network_class class;
+} stills[] = {
+    {"never judged: the first", "", "user:ann@example.org", "near",
+     CLASS_OFFICE},
+    {"judged by the first", "near", "user:ann@example.org", "near",
+     CLASS_OFFICE},
+    {"judged by the second", "far", "user:ann@example.org", "far",
+     CLASS_SERVER},
+    {"by one of another key", "machine", "user:ann@example.org", "near",
+     CLASS_OFFICE},
+    {"by one that spares it now", "far", "user:boss@example.org", "near",
+     CLASS_OFFICE},
+    {"by one that has gone", "gone", "user:ann@example.org", "near",
+     CLASS_OFFICE},
+};
+
+static void
+test_still(void **state)
+{
+    struct config *config =
+        load("domains local { list = example.org }\n"
+             "network office { addr = 192.0.2.0/24  relay = any }\n"
+             "zombie account { off = yes }\n"
+             "zombie near { key = user  in = office  class = office }\n"
+             "zombie far { key = user  in = !office  class = server }\n"
+             "exempt boss { user = boss@example.org  skip = zombie.far }\n");
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(stills); i++) {
+        const struct subject s = subject(stills[i].subject);
+        enum network_class class = CLASS_PERSON;
+        const char *last = stills[i].last;
+        uint64_t id = strcmp(last, "gone") == 0 ? 12345
+                      : *last != '\0'           ? rule_of(config, last)->id
+                                                : 0;
+        const struct zombie *rule =
+            zombie_still(config, &s, id, (struct wall){NOW_S}, &class);
+
+        expect(stills[i].name,
+               rule != NULL && strcmp(rule->name, stills[i].rule) == 0);
+        expect(stills[i].name, class == stills[i].class);
+    }
+    assert_ptr_equal(zombie_by_id(config, rule_of(config, "far")->id),
+                     rule_of(config, "far"));
+    assert_null(zombie_by_id(config, 0));
+    config_destroy(config);
+}
+
 static void
 test_tuning(void **state)
 {
@@ -377,6 +428,12 @@ static const struct {
      "limit tenant { key = domain  count = messages  rate = 9/1h\n"
      "    warmup = 5/1h for 7d }\n",
      STAGE_MAIL, 3, 2, false},
+    {"and that it was here is noted by one more", &login,
+     "limit user { warmup = 50/1h for 7d }\n", STAGE_RCPT, 9, 1, false},
+    {"whatever number of limits asks", &login,
+     "limit user { warmup = 50/1h for 7d }\n"
+     "limit user_all { warmup = 50/1h for 30d }\n",
+     STAGE_RCPT, 9, 1, false},
 };
 
 static void
@@ -471,14 +528,15 @@ stand(struct message *m, enum standing standing, uint32_t rate)
 static void
 charge(struct message *m)
 {
+    const struct wall wall = m->facts.now;
+    const struct mono mono = {wall.s * 1000};
     struct store_ticket *ticket;
 
-    assert_int_equal(
-        store_submit(m->store, m->p.items, m->p.n_items, now(), &ticket),
-        MS_OK);
+    assert_int_equal(store_submit(m->store, m->p.items, m->p.n_items,
+                                  (struct store_time){mono, wall}, &ticket),
+                     MS_OK);
     assert_int_equal(store_collect(m->store, ticket,
-                                   (struct mono){now().mono.ms + 300},
-                                   &m->answers),
+                                   (struct mono){mono.ms + 300}, &m->answers),
                      MS_OK);
 }
 
@@ -589,6 +647,61 @@ test_count(void **state)
     end(m);
 }
 
+/* Others send, so that the store looks at all it has. */
+static void
+others(struct message *m)
+{
+    for (int i = 0; i < 4000; i++) {
+        struct subject one;
+        char name[32];
+
+        (void)snprintf(name, sizeof name, "user:u%d", i % 1000);
+        one = subject(name);
+        m->p.items[0] = (struct charge_item){.subject = &one,
+                                             .window = 1,
+                                             .span_s = 60,
+                                             .n = 1,
+                                             .limit = UINT32_MAX};
+        m->p.n_items = 1;
+        charge(m);
+    }
+}
+
+/* A domain that mails once a week, by a limit of an hour, grows old like any
+ * other; one that stays away for longer than that takes is new again. */
+static void
+test_seldom(void **state)
+{
+    struct message *m =
+        begin("mode = enforce\nusers { default_domain = example.org }\n"
+              "domains local { list = example.org }\n"
+              "limit tenant { key = domain  count = messages  rate = 9/1h\n"
+              "    warmup = 1/1h for 7d, 2/1h for 30d }\n");
+    static const struct {
+        int64_t day, since;
+        bool new;
+    } rows[] = {{0, -1, true},  {7, 0, true},    {14, 0, true},
+                {21, 0, true},  {28, 0, true},   {35, 0, false},
+                {64, 0, false}, {120, -1, true}, {121, 120, true}};
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        set_facts(&login, &m->client, &m->facts);
+        m->facts.birth.s = 1;
+        m->facts.now.s += rows[i].day * 86400;
+        others(m);
+        (void)step(m, STAGE_MAIL, NULL);
+        assert_int_equal(m->facts.n_seen, 1);
+        assert_int_equal(m->facts.seen[0].first_s,
+                         rows[i].since < 0 ? 0 : NOW_S + rows[i].since * 86400);
+        (void)step(m, STAGE_RCPT, "<v@victim.test>");
+        assert_true((limit_age(m->facts.seen[0].limit, &m->p.scene).warmup !=
+                     NULL) == rows[i].new);
+        (void)step(m, STAGE_RCPT, "<w@victim.test>"); /* noted once */
+    }
+    end(m);
+}
+
 /* Nobody throttled is charged in the windows of rules. */
 static void
 test_not_charged(void **state)
@@ -639,10 +752,11 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_named),       cmocka_unit_test(test_tuning),
-        cmocka_unit_test(test_modes),       cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_sessions),    cmocka_unit_test(test_help),
-        cmocka_unit_test(test_costs),       cmocka_unit_test(test_host_room),
-        cmocka_unit_test(test_help_window), cmocka_unit_test(test_count),
+        cmocka_unit_test(test_still),       cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_windows),     cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_help),        cmocka_unit_test(test_costs),
+        cmocka_unit_test(test_host_room),   cmocka_unit_test(test_help_window),
+        cmocka_unit_test(test_count),       cmocka_unit_test(test_seldom),
         cmocka_unit_test(test_not_charged), cmocka_unit_test(test_two_rules),
     };
     const char *top = getenv("top_srcdir");

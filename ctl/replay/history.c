@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST = 1024, LOGINS = 64 };
+enum { FIRST = 1024, LOGINS = 64, LOGIN_S = 3600 };
 
 enum ms_err
 history_create(struct history **out)
@@ -31,6 +31,7 @@ history_destroy(struct history *h)
     free(h->recipient);
     free(h->event);
     free(h->by_id);
+    free(h->pair);
     free(h);
 }
 
@@ -129,16 +130,55 @@ add_recipient(struct history *h, struct history_message *m, const char *address,
     return MS_OK;
 }
 
-static bool
-has_recipient(const struct history *h, const struct history_message *m,
-              uint32_t address)
+/* ----- which address a message has already */
+
+/* Where PAIR is, or would be. */
+static uint64_t *
+pair_place(const struct history *h, uint64_t pair)
 {
-    for (uint32_t i = m->recipients; i != HISTORY_NONE;
-         i = h->recipient[i].next) {
-        if (h->recipient[i].address == address)
-            return true;
+    size_t mask = h->pairs_room - 1;
+    size_t i = (size_t)(pair * UINT64_C(0x9E3779B97F4A7C15) >> 20) & mask;
+
+    while (h->pair[i] != 0 && h->pair[i] != pair)
+        i = (i + 1) & mask;
+    return &h->pair[i];
+}
+
+static enum ms_err
+grow_pairs(struct history *h)
+{
+    uint64_t *old = h->pair;
+    size_t n = h->pairs_room;
+
+    h->pair = calloc(n == 0 ? FIRST : 2 * n, sizeof(*h->pair));
+    if (h->pair == NULL) {
+        h->pair = old;
+        return MS_NOMEM;
     }
-    return false;
+    h->pairs_room = n == 0 ? FIRST : 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        if (old[i] != 0)
+            *pair_place(h, old[i]) = old[i];
+    }
+    free(old);
+    return MS_OK;
+}
+
+/* *ANEW: message M has not had ADDRESS so far. */
+static enum ms_err
+note_pair(struct history *h, const struct history_message *m, uint32_t address,
+          bool *anew)
+{
+    uint64_t pair = (uint64_t)(m - h->message + 1) << 32 | address;
+    uint64_t *place;
+
+    if (2 * h->n_pairs >= h->pairs_room && grow_pairs(h) != MS_OK)
+        return MS_NOMEM;
+    place = pair_place(h, pair);
+    *anew = *place == 0;
+    h->n_pairs += *anew;
+    *place = pair;
+    return MS_OK;
 }
 
 static enum ms_err
@@ -183,13 +223,27 @@ add_login(struct history *h, const struct maillog_line *line)
     struct history_message *m;
     enum ms_err err = strings_number(h->strings, line->user, &login->user);
 
+    if (err == MS_OK)
+        err = strings_number(h->strings, line->addr, &login->addr);
     login->process = line->process;
+    login->at_s = line->at_s;
     if (err == MS_OK && line->id[0] != '\0') {
         err = find_message(h, line, false, &m);
         if (err == MS_OK)
             m->user = login->user;
     }
     return err;
+}
+
+/* Is LOGIN that of the message M, which LINE tells of?  Numbers of processes
+ * come again. */
+static bool
+is_login(const struct history_login *login, const struct history_message *m,
+         const struct maillog_line *line)
+{
+    return login->process == line->process && login->addr == m->addr &&
+           m->addr != 0 && line->at_s - login->at_s >= 0 &&
+           line->at_s - login->at_s <= LOGIN_S;
 }
 
 static enum ms_err
@@ -204,32 +258,43 @@ add_from(struct history *h, const struct maillog_line *line)
     if (m->size == 0)
         m->size = line->size;
     err = strings_number(h->strings, line->address, &m->sender);
-    if (err == MS_OK && (line->addr[0] != '\0' || line->local)) {
-        if (!line->local && m->user == 0 && login->process == line->process)
-            m->user = login->user;
+    if (err == MS_OK && (line->addr[0] != '\0' || line->local))
         err = set_client(h, m, line);
-    }
+    if (err == MS_OK && m->user == 0 && is_login(login, m, line))
+        m->user = login->user;
     return err;
 }
 
 /* What became of a recipient; the first line about each tells that there is
  * one. */
 static enum ms_err
-add_to(struct history *h, const struct maillog_line *line)
+add_one_to(struct history *h, const struct maillog_line *line)
 {
     struct history_message *m;
     uint32_t address;
+    bool anew = false;
     enum ms_err err = find_message(h, line, false, &m);
 
     if (err == MS_OK)
         err = strings_number(h->strings, line->address, &address);
-    if (err != MS_OK)
-        return err;
-    if (!has_recipient(h, m, address))
+    if (err == MS_OK)
+        err = note_pair(h, m, address, &anew);
+    if (err == MS_OK && anew)
         err = add_recipient(h, m, line->address, false);
     if (err == MS_OK && line->status == MAILLOG_UNKNOWN)
         err = add_event(h, line->at_s, HISTORY_BOUNCE,
                         (uint32_t)(m - h->message));
+    return err;
+}
+
+static enum ms_err
+add_to(struct history *h, const struct maillog_line *line)
+{
+    struct maillog_line one = *line;
+    enum ms_err err = add_one_to(h, &one);
+
+    while (err == MS_OK && maillog_next(&one))
+        err = add_one_to(h, &one);
     return err;
 }
 
@@ -262,7 +327,9 @@ add_spam(struct history *h, const struct maillog_line *line)
     if (err != MS_OK)
         return err;
     m->spam = true;
-    if (m->count == 0 && line->address[0] != '\0')
+    if (line->from[0] != '\0')
+        err = strings_number(h->strings, line->from, &m->sender);
+    if (err == MS_OK && m->count == 0 && line->address[0] != '\0')
         err = add_recipient(h, m, line->address, false);
     return err;
 }

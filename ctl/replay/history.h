@@ -21,7 +21,6 @@ struct history_message {
     uint32_t recipients; /* the first of a list; HISTORY_NONE: none */
     uint32_t last;       /* of it */
     uint32_t count;      /* recipients in the list */
-    uint32_t told;       /* of how many the MTA has spoken */
     uint64_t size;
     uint16_t port; /* 0: not told */
     bool local, spam;
@@ -56,8 +55,12 @@ struct history {
     size_t by_id_room;
     /* Sendmail tells a login apart from the message, by the process. */
     struct history_login {
-        uint32_t process, user;
+        uint32_t process, user, addr;
+        int64_t at_s;
     } login[64];
+    uint64_t *pair; /* which address each message has: a hash table of both
+                       numbers; 0: free */
+    size_t n_pairs, pairs_room;
     uint64_t lines, used; /* read; of them, that told something */
 };
 

@@ -20,6 +20,10 @@ struct span span_skip(struct span s, size_t n);
 struct span span_until(struct span s, const char *stops);
 /* Where WORD is in it; NULL: nowhere. */
 const char *span_find(struct span s, const char *word);
+/* How many of its first bytes are in SET. */
+size_t span_count(struct span s, const char *set);
+/* What stands behind the last WORD; false: it is not there. */
+bool span_behind_last(struct span s, const char *word, struct span *out);
 /* What stands behind WORD; false: it is not there. */
 bool span_after(struct span s, const char *word, struct span *out);
 /* False: it does not fit, or has a NUL in it; then OUT is "". */

@@ -57,6 +57,26 @@ span_after(struct span s, const char *word, struct span *out)
     return true;
 }
 
+size_t
+span_count(struct span s, const char *set)
+{
+    size_t n = 0;
+
+    while (n < s.len && s.at[n] != '\0' && strchr(set, s.at[n]) != NULL)
+        n++;
+    return n;
+}
+
+bool
+span_behind_last(struct span s, const char *word, struct span *out)
+{
+    bool found = false;
+
+    for (struct span rest = s; span_after(rest, word, &rest); found = true)
+        *out = rest;
+    return found;
+}
+
 bool
 span_copy(struct span s, char *out, size_t size)
 {
@@ -159,7 +179,7 @@ full_time(struct span *s, struct maillog_clock *clock, int64_t *out_s)
         !clock_time(s, &tm) || tm.tm_mon < 1 || tm.tm_mon > 12)
         return false;
     if (literal(s, '.'))
-        *s = span_skip(*s, strspn(s->at, "0123456789"));
+        *s = span_skip(*s, span_count(*s, "0123456789"));
     if (!zone(s, &offset_s))
         return false;
     tm.tm_year -= 1900;
@@ -207,9 +227,13 @@ short_time(struct span *s, struct maillog_clock *clock, int64_t *out_s)
     }
     tm.tm_year = clock->year;
     *out_s = (int64_t)timegm(&tm) - clock->offset_s;
-    if (clock->last_s != 0 && *out_s < clock->last_s - HALF_A_YEAR_S) {
-        clock->year++; /* New Year has passed */
-        tm.tm_year = clock->year;
+    /* New Year lies between two lines, which may be out of order a little */
+    if (clock->last_s != 0 && *out_s < clock->last_s - HALF_A_YEAR_S)
+        tm.tm_year++;
+    else if (clock->last_s != 0 && *out_s > clock->last_s + HALF_A_YEAR_S)
+        tm.tm_year--;
+    if (tm.tm_year != clock->year) {
+        clock->year = tm.tm_year;
         *out_s = (int64_t)timegm(&tm) - clock->offset_s;
     }
     return true;
@@ -257,4 +281,22 @@ maillog_read(const char *line, size_t len, struct maillog_clock *clock,
     if (span_starts(name, "sm-m") || span_starts(name, "sendmail"))
         return maillog_sendmail(s, out);
     return false;
+}
+
+bool
+maillog_next(struct maillog_line *line)
+{
+    struct span rest = {line->others, line->n_others};
+    struct span list;
+
+    line->others = NULL;
+    line->n_others = 0;
+    if (!span_starts(rest, ",<") ||
+        !maillog_address(span_skip(rest, 1), line->address))
+        return false;
+    if (span_after(rest, ">", &list)) {
+        line->others = list.at;
+        line->n_others = list.len;
+    }
+    return true;
 }

@@ -19,7 +19,8 @@ enum maillog_kind {
     MAILLOG_TO, /* a recipient and what became of it: id, address, status */
     MAILLOG_REFUSED, /* a recipient that the MTA refused: addr, user unknown,
                         address, from; of Sendmail an id */
-    MAILLOG_SPAM     /* a milter refused the message at its end: id */
+    MAILLOG_SPAM     /* a milter refused the message at its end: id; of
+                        Postfix also address and from */
 };
 
 enum { MAILLOG_ID = 32, MAILLOG_ADDR = 46, MAILLOG_ADDRESS = 321 };
@@ -42,10 +43,11 @@ struct maillog_line {
     bool local;    /* by the sendmail command */
     char user[MAILLOG_ADDRESS];
     char address[MAILLOG_ADDRESS]; /* sender or recipient, without <> */
-    char from[MAILLOG_ADDRESS];    /* MAILLOG_REFUSED: the sender */
+    char from[MAILLOG_ADDRESS]; /* MAILLOG_REFUSED, MAILLOG_SPAM: the sender */
     uint64_t size;
-    uint32_t count; /* of recipients */
     enum maillog_status status;
+    const char *others; /* what maillog_next() reads; in the line itself */
+    size_t n_others;
 };
 
 /*
@@ -66,5 +68,10 @@ struct maillog_clock {
  */
 bool maillog_read(const char *line, size_t len, struct maillog_clock *clock,
                   struct maillog_line *out);
+
+/* Sendmail tells of all recipients of a delivery at once: the next one of LINE,
+ * in its address; the bytes that were read must still be there.  False: there
+ * is no other. */
+bool maillog_next(struct maillog_line *line);
 
 #endif

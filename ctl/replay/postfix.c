@@ -51,28 +51,38 @@ read_id(struct span *s, struct maillog_line *out)
     struct span id = span_until(*s, ": ");
 
     if (id.len < 5 || id.len == s->len || s->at[id.len] != ':' ||
-        strspn(id.at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                      "abcdefghijklmnopqrstuvwxyz") < id.len ||
+        span_count(id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                       "abcdefghijklmnopqrstuvwxyz") < id.len ||
         !span_copy(id, out->id, sizeof(out->id)))
         return false;
     *s = span_skip(*s, id.len + 2);
     return true;
 }
 
+/* "...; from=<a> to=<b> proto=...": a quoted recipient before it may look the
+ * same. */
+static bool
+read_envelope(struct span s, struct maillog_line *out)
+{
+    struct span from, to;
+
+    return span_behind_last(s, "; from=", &from) &&
+           maillog_address(from, out->from) && span_after(from, "> to=", &to) &&
+           maillog_address(to, out->address);
+}
+
 /* "reject: RCPT from name[addr]: 550 5.1.1 <x@y>: ...; from=<a> to=<b> ..." */
 static bool
 read_reject(struct span s, struct maillog_line *out)
 {
-    struct span code, from, to;
+    struct span code;
 
     if (!maillog_client(s, out) || !span_after(s, "]: ", &code) ||
-        code.len < 5 || code.at[0] != '5' || !span_after(s, " from=", &from) ||
-        !span_after(s, " to=", &to))
+        code.len < 5 || code.at[0] != '5')
         return false;
     out->kind = MAILLOG_REFUSED;
     out->status = maillog_code(span_skip(code, 4));
-    return maillog_address(from, out->from) &&
-           maillog_address(to, out->address);
+    return read_envelope(s, out);
 }
 
 /* smtpd: "client=name[addr], sasl_method=PLAIN, sasl_username=ann". */
@@ -118,8 +128,6 @@ read_from(struct span s, struct maillog_line *out)
     out->kind = MAILLOG_FROM;
     if (span_after(s, ", size=", &rest))
         out->size = span_number(rest);
-    if (span_after(s, ", nrcpt=", &rest))
-        out->count = (uint32_t)span_number(rest);
     return true;
 }
 
@@ -161,7 +169,7 @@ maillog_postfix(struct span program, struct span text, struct maillog_line *out)
         return read_to(text, out);
     if (span_starts(text, "milter-reject: END-OF-MESSAGE ")) {
         out->kind = MAILLOG_SPAM;
-        return span_find(text, " 5.7.") != NULL;
+        return span_find(text, " 5.7.") != NULL && read_envelope(text, out);
     }
     if (span_starts(text, "uid=")) { /* pickup: the sendmail command */
         out->kind = MAILLOG_CLIENT;

@@ -210,6 +210,21 @@ set_facts(struct run *run, const struct history_message *m)
 
 /* ----- standings */
 
+/* Write D, which has changed. */
+static void
+keep(struct run *run, struct detector *d, struct store_state *state)
+{
+    uint64_t lift_s = zombie_lift_s(run->zombie, d->quarantines);
+
+    if (run->changed && d->standing == STANDING_QUARANTINED && lift_s > 0)
+        d->until_s = d->since_s + (int64_t)lift_s;
+    run->evidence = d->last;
+    state->standing = d->standing;
+    state->throttle =
+        d->standing == STANDING_THROTTLED ? detector_rate(d, &run->tuning) : 0;
+    state->len = (uint16_t)detector_write(d, state->bytes);
+}
+
 static enum ms_err
 take_in(void *arg, struct store_state *state)
 {
@@ -219,17 +234,30 @@ take_in(void *arg, struct store_state *state)
     if (state->len == 0 || detector_read(state->bytes, state->len, &d) != MS_OK)
         detector_begin(&d);
     run->changed = detector_note(&d, &run->tuning, &run->event);
-    run->evidence = d.last;
-    state->standing = d.standing;
-    state->throttle =
-        d.standing == STANDING_THROTTLED ? detector_rate(&d, &run->tuning) : 0;
-    state->len = (uint16_t)detector_write(&d, state->bytes);
+    keep(run, &d, state);
     return MS_OK;
 }
 
-/* Hand what SCENE's message was to each rule that judges its sender. */
+/* What time alone has done since; MS_BUSY: nothing. */
 static enum ms_err
-judge_sender(struct run *run, const struct scene *scene)
+let_pass(void *arg, struct store_state *state)
+{
+    struct run *run = arg;
+    struct detector d;
+
+    if (state->standing == STANDING_NORMAL ||
+        detector_read(state->bytes, state->len, &d) != MS_OK ||
+        !detector_pass(&d, &run->tuning, run->now.wall))
+        return MS_BUSY;
+    run->changed = true;
+    keep(run, &d, state);
+    return MS_OK;
+}
+
+/* Have WORK change the state of everybody whom a rule judges in SCENE. */
+static enum ms_err
+judge_sender(struct run *run, const struct scene *scene,
+             enum ms_err (*work)(void *arg, struct store_state *state))
 {
     const struct zombie *rules[ZOMBIE_RULES];
     size_t n = zombie_rules(run->config, scene, rules);
@@ -241,9 +269,13 @@ judge_sender(struct run *run, const struct scene *scene)
 
         if (!zombie_subject(rules[i], scene, &run->subject))
             continue;
+        run->zombie = rules[i];
+        run->changed = false;
         zombie_tuning(rules[i], zombie_class(run->config, rules[i], scene),
                       &run->tuning);
-        err = store_update(run->store, &run->subject, run->now, take_in, run);
+        err = store_update(run->store, &run->subject, run->now, work, run);
+        if (err == MS_BUSY)
+            err = MS_OK;
         (void)snprintf(name, sizeof(name), "zombie.%.64s", rules[i]->name);
         if (err == MS_OK && run->changed)
             err = findings_change(run->findings, name, &run->subject,
@@ -308,6 +340,7 @@ judge_message(struct run *run, const struct history_message *m)
 {
     const struct history *h = run->history;
     struct findings_totals *totals = findings_totals(run->findings);
+    struct scene scene;
     enum ms_err err;
     bool goes;
 
@@ -315,7 +348,10 @@ judge_message(struct run *run, const struct history_message *m)
     set_facts(run, m);
     run->n_hash = 0;
     run->event = (struct detector_event){.messages = 1, .spam = m->spam};
-    err = judge(run, STAGE_MAIL, &goes);
+    scene_make(run->config, &run->facts, &scene);
+    err = judge_sender(run, &scene, let_pass);
+    if (err == MS_OK)
+        err = judge(run, STAGE_MAIL, &goes);
     if (err != MS_OK)
         return err;
     if (!goes) {
@@ -337,7 +373,7 @@ judge_message(struct run *run, const struct history_message *m)
     run->facts.flag = m->spam ? FLAG_SPAM : FLAG_NONE;
     if (run->facts.recipients > 0)
         err = judge(run, STAGE_END, &goes);
-    return err != MS_OK ? err : judge_sender(run, &run->policy.scene);
+    return err != MS_OK ? err : judge_sender(run, &run->policy.scene, take_in);
 }
 
 static enum ms_err
@@ -363,7 +399,7 @@ judge_bounce(struct run *run, const struct history_message *m)
     set_facts(run, m);
     scene_make(run->config, &run->facts, &scene);
     run->event = (struct detector_event){.unknown = 1};
-    return judge_sender(run, &scene);
+    return judge_sender(run, &scene, take_in);
 }
 
 static enum ms_err

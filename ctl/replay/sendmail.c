@@ -61,8 +61,6 @@ read_from(struct span s, struct maillog_line *out)
     out->kind = MAILLOG_FROM;
     if (value(s, ", size=", &rest))
         out->size = span_number(rest);
-    if (value(s, ", nrcpts=", &rest))
-        out->count = (uint32_t)span_number(rest);
     if (value(s, ", daemon=", &rest))
         out->port = port_of(rest);
     if (value(s, ", relay=", &rest)) {
@@ -76,11 +74,15 @@ read_from(struct span s, struct maillog_line *out)
 static bool
 read_to(struct span s, struct maillog_line *out)
 {
-    struct span rest;
+    struct span rest, others;
 
     if (!maillog_address(span_skip(s, 3), out->address) ||
         !span_after(s, ", stat=", &rest))
         return false;
+    if (span_after(s, ">", &others)) {
+        out->others = others.at;
+        out->n_others = others.len;
+    }
     out->kind = MAILLOG_TO;
     out->status = MAILLOG_BOUNCED;
     if (span_starts(rest, "Sent"))

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 enum { FIRST = 1024 };
 
 struct strings {
@@ -15,23 +17,24 @@ struct strings {
     uint32_t n, n_room;
     uint32_t *slot;   /* number + 1; 0: free */
     uint32_t n_slots; /* a power of two */
+    uint8_t key[crypto_shorthash_KEYBYTES];
 };
 
-/* FNV-1a: the texts are an operator's own log. */
+/* Keyed, for whoever writes mail chooses the addresses in a log. */
 static uint64_t
-hash(const char *text)
+hash(const struct strings *s, const char *text)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h;
 
-    for (; *text != '\0'; text++)
-        h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-    return h ^ h >> 32;
+    (void)crypto_shorthash((uint8_t *)&h, (const uint8_t *)text, strlen(text),
+                           s->key);
+    return h;
 }
 
 static uint32_t *
 find(const struct strings *s, const char *text)
 {
-    uint32_t i = (uint32_t)hash(text) & (s->n_slots - 1);
+    uint32_t i = (uint32_t)hash(s, text) & (s->n_slots - 1);
 
     while (s->slot[i] != 0 &&
            strcmp(s->block + s->at[s->slot[i] - 1], text) != 0)
@@ -137,6 +140,7 @@ strings_create(struct strings **out)
 
     if (s == NULL)
         return MS_NOMEM;
+    crypto_shorthash_keygen(s->key);
     if (strings_number(s, "", &none) != MS_OK) {
         strings_destroy(s);
         return MS_NOMEM;

@@ -96,13 +96,17 @@ row(void *arg, const struct store_record *record, unsigned sort,
     return has;
 }
 
-/* Forget WHAT, where it is kept in memory and in this host's store. */
+/* Forget WHAT, where it is kept in memory and in this host's store; and in the
+ * fleet's, what this host has judged since the other one forgot it. */
 static enum ms_err
 forget_counts(struct desk *desk, const struct subject *what)
 {
     bool found;
     enum ms_err err = store_forget(store_redis_shadow(desk->shared), what,
                                    desk->now(desk->arg), &found);
+
+    if (err == MS_OK)
+        err = store_forget(desk->shared, what, desk->now(desk->arg), &found);
 
     (void)picture_forget(desk->pictures, what);
     top_forget(desk->top, what);
@@ -310,6 +314,15 @@ make_detect(struct desk *desk)
 }
 
 static enum ms_err
+changes(void *arg, bool (*each)(void *each_arg, const struct change *change),
+        void *each_arg)
+{
+    const struct desk *desk = arg;
+
+    return clerk_fleet_changes(desk->clerk, NULL, each, each_arg);
+}
+
+static enum ms_err
 make_notice(struct desk *desk)
 {
     const struct notice_needs needs = {
@@ -317,6 +330,7 @@ make_notice(struct desk *desk)
         .diary = desk->diary,
         .key = desk->key,
         .host = desk->host,
+        .changes = desk->shared != NULL ? changes : NULL,
         .now = now,
         .arg = desk,
     };

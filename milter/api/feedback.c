@@ -26,6 +26,7 @@ enum {
 struct senders {
     char id[SENDERS][DECISION_SUBJECT];
     size_t n;
+    int64_t at_s; /* when it went out */
 };
 
 static bool
@@ -37,6 +38,7 @@ take_sender(void *arg, const struct passed *passed)
         if (strcmp(senders->id[i], passed->subject) == 0)
             return true;
     }
+    senders->at_s = passed->at_s;
     memcpy(senders->id[senders->n++], passed->subject, DECISION_SUBJECT);
     return senders->n < SENDERS;
 }
@@ -65,15 +67,16 @@ most_of(const char *kind)
     return strcmp(kind, "bounce") == 0 ? API_BOUNCES : UINT_MAX;
 }
 
-/* It is about a message of the subject in REPORT. */
+/* It is about a message of the subject in REPORT, of AT_S; what was told before
+ * is about an older one of that queue id. */
 static enum ms_err
-take_of(struct desk *desk, const struct diary_report *report, uint32_t unknown,
-        uint32_t complaints)
+take_of(struct desk *desk, const struct diary_report *report, int64_t at_s,
+        uint32_t unknown, uint32_t complaints)
 {
     struct told told = {.report = report};
     struct subject subject;
-    enum ms_err err = diary_reports(desk->diary, report->subject, 0, REMEMBERED,
-                                    count_told, &told);
+    enum ms_err err = diary_reports(desk->diary, report->subject, at_s,
+                                    REMEMBERED, count_told, &told);
 
     if (err == MS_OK && told.n < most_of(report->kind) &&
         form_read_subject(report->subject, &subject))
@@ -89,14 +92,14 @@ api_feedback_take(struct desk *desk, const struct diary_report *report,
                   unsigned *n)
 {
     struct senders senders = {.n = 0};
-    enum ms_err err =
-        diary_passed(desk->diary, report->id, take_sender, &senders);
+    enum ms_err err = diary_passed(desk->diary, report->id, report->at_s,
+                                   take_sender, &senders);
 
     for (size_t i = 0; i < senders.n && err == MS_OK; i++) {
         struct diary_report of = *report;
 
         memcpy(of.subject, senders.id[i], sizeof(of.subject));
-        err = take_of(desk, &of, unknown, complaints);
+        err = take_of(desk, &of, senders.at_s, unknown, complaints);
         if (err == MS_OK && taken != NULL)
             taken(arg, of.subject);
         *n += err == MS_OK;

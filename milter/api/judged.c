@@ -139,8 +139,9 @@ api_judged_json(const struct api_judged *judged)
         newer ? json_null() : api_tenths(evidence_score(&view->now)), "rate",
         state->standing == STANDING_THROTTLED ? api_number(state->throttle)
                                               : json_null(),
-        "families", newer ? json_array() : evidence_json(&view->now), "usual",
-        newer ? json_null() : usual_json(&view->now), "now",
+        "families",
+        newer ? json_array() : evidence_json(api_judged_evidence(judged)),
+        "usual", newer ? json_null() : usual_json(&view->now), "now",
         newer ? json_null() : now_json(&view->now), "quarantines",
         newer ? json_null() : api_number(d->quarantines), "newer", newer);
 }

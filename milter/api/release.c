@@ -13,7 +13,7 @@
 #include "milter/api/handlers.h"
 #include "milter/api/helds.h"
 #include "milter/api/json.h"
-#include "policy/zombie.h"
+#include "milter/notice/say.h"
 
 enum {
     CHANGES = 10000, /* that are looked through */
@@ -286,9 +286,7 @@ rule_lets(struct coded *coded)
 {
     struct daemon *daemon = coded->call->desk->daemon;
     const struct config *config = daemon_config_get(daemon);
-    enum network_class class;
-    const struct zombie *rule = zombie_of(config, &coded->change.subject,
-                                          coded->call->now.wall, &class);
+    const struct zombie *rule = say_rule(config, &coded->change);
     bool lets = rule != NULL && rule->self_release;
 
     daemon_config_put(daemon, config);

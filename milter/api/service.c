@@ -52,6 +52,23 @@ api_get_readyz(struct api_call *call)
         call->status = 503;
 }
 
+/* What there is of it in NOW. */
+static void
+count_zombies(struct desk *desk, struct detect_counts *detect,
+              struct notice_counts *notice, struct metrics_now *now)
+{
+    if (desk->detect != NULL) {
+        detect_counts(desk->detect, detect);
+        now->detect = detect;
+    }
+    if (desk->notice != NULL) {
+        notice_counts(desk->notice, notice);
+        now->notice = notice;
+    }
+    if (desk->diary != NULL)
+        (void)diary_count_held(desk->diary, &now->held, &now->held_oldest_s);
+}
+
 static void
 print_metrics(struct api_call *call, FILE *out)
 {
@@ -60,7 +77,9 @@ print_metrics(struct api_call *call, FILE *out)
     struct acts *acts = daemon_acts_get(desk->daemon);
     struct store_stats store;
     struct daemon_counts counts;
-    const struct metrics_now now = {
+    struct detect_counts detect;
+    struct notice_counts notice;
+    struct metrics_now now = {
         .now = call->now,
         .started_s = desk->started_s,
         .type = desk->type,
@@ -75,6 +94,7 @@ print_metrics(struct api_call *call, FILE *out)
         .ready = desk_ready(desk),
     };
 
+    count_zombies(desk, &detect, &notice, &now);
     store_stats(daemon_store(desk->daemon), &store);
     daemon_counts(desk->daemon, &counts);
     metrics_print(desk->metrics, &now, out);

@@ -9,6 +9,8 @@
 
 #include "milter/clerk/board.h"
 
+enum { FREEZE_MOST_S = 2 * 3600 }; /* from now on: clocks differ a little */
+
 static const char name[] = "site"; /* on the board, its field, and the blob */
 
 struct known {
@@ -58,12 +60,28 @@ join(struct known a, struct known b)
     return out;
 }
 
+/* A freeze ends within an hour of its last sign: one that lasts longer was made
+ * by a clock that was ahead, and is none. */
+static struct clerk_freeze
+believed(struct clerk_freeze freeze, int64_t now_s)
+{
+    if (freeze.until_s > now_s + FREEZE_MOST_S)
+        return (struct clerk_freeze){0, 0};
+    return freeze;
+}
+
 /* What OTHER knows is known here, too; *OUT is all then. */
 static void
 learn(struct clerk_site *site, const struct known *other, struct known *out)
 {
+    const int64_t now_s = clerk_now(site->clerk).wall.s;
+    struct known theirs = *other;
+
+    theirs.freeze = believed(theirs.freeze, now_s);
     (void)pthread_mutex_lock(&site->lock);
-    *out = join(site->known, *other);
+    *out = site->known;
+    out->freeze = believed(out->freeze, now_s);
+    *out = join(*out, theirs);
     site->changed = site->changed || !same(out, &site->known);
     site->known = *out;
     (void)pthread_mutex_unlock(&site->lock);
@@ -183,6 +201,7 @@ clerk_site_set(struct clerk_site *site, int64_t until_s)
     struct clerk_freeze *freeze = &site->known.freeze;
 
     (void)pthread_mutex_lock(&site->lock);
+    *freeze = believed(*freeze, now_s);
     if (freeze->until_s < now_s)
         *freeze = (struct clerk_freeze){(uint64_t)now_s, until_s};
     else if (freeze->until_s < until_s)
@@ -194,8 +213,10 @@ clerk_site_set(struct clerk_site *site, int64_t until_s)
 void
 clerk_site_freeze(struct clerk_site *site, struct clerk_freeze *out)
 {
+    const int64_t now_s = clerk_now(site->clerk).wall.s;
+
     (void)pthread_mutex_lock(&site->lock);
-    *out = site->known.freeze;
+    *out = believed(site->known.freeze, now_s);
     (void)pthread_mutex_unlock(&site->lock);
 }
 

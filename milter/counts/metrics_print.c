@@ -469,6 +469,7 @@ put_notices(struct page *page)
                 "Calls of the webhook; failed counts tries.");
     put_one(page, "result", "sent", notice->hooks);
     put_one(page, "result", "failed", notice->hooks_failed);
+    put_one(page, "result", "lost", notice->hooks_lost);
     prom_gauge(prom, "mortsafe_webhooks_waiting", "Calls that wait.",
                notice->hooks_waiting);
 }

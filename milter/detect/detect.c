@@ -17,7 +17,12 @@
 #include "milter/wait.h"
 #include "policy/zombie.h"
 
-enum { REST_MS = 2 }; /* between two looks at who is to be judged at once */
+enum {
+    REST_MS = 2,     /* between two looks at who is to be judged at once */
+    HOT_SOME = 256,  /* of them, in one go */
+    HOT_BETWEEN = 8, /* in between something else */
+    TELL_MS = 60000  /* between two lines about what is lost */
+};
 
 /* ----- making it */
 
@@ -54,6 +59,8 @@ make_parts(struct detect *detect)
         err = brake_create(&needs, &detect->brake);
     if (err == MS_OK)
         err = trail_create(&detect->trail);
+    if (err == MS_OK)
+        err = doubts_create(&detect->doubts);
     return err;
 }
 
@@ -96,6 +103,7 @@ detect_destroy(struct detect *detect)
     if (detect == NULL)
         return;
     free_held(detect->held);
+    doubts_destroy(detect->doubts);
     trail_destroy(detect->trail);
     brake_destroy(detect->brake);
     detect_queue_destroy(detect->queue);
@@ -223,14 +231,24 @@ write_held(struct detect *detect)
     free_held(list);
 }
 
+/* May what is lost be told of at NOW?  Then not again before *DUE_MS. */
+static bool
+is_time(int64_t *due_ms, struct store_time now)
+{
+    if (now.mono.ms < *due_ms)
+        return false;
+    *due_ms = now.mono.ms + TELL_MS;
+    return true;
+}
+
 static void
-write_trail(struct detect *detect)
+write_trail(struct detect *detect, struct store_time now)
 {
     uint64_t lost;
 
     (void)trail_write(detect->trail, detect->is.diary); /* else it waits */
     lost = trail_lost(detect->trail);
-    if (lost == detect->trail_told)
+    if (lost == detect->trail_told || !is_time(&detect->trail_ms, now))
         return;
     journal_say(daemon_journal(detect->is.daemon), LOG_WARNING,
                 "diary: it is not known any more for whom %llu messages went "
@@ -239,46 +257,78 @@ write_trail(struct detect *detect)
     detect->trail_told = lost;
 }
 
-static void
-tell_others(struct detect *detect)
+/* False: nothing is to be told. */
+static bool
+add_others(struct detect *detect)
 {
-    struct detect_others others;
+    struct detect_others *sum = &detect->others, others;
+    uint64_t messages = 0;
 
-    if (!detect_queue_take_others(detect->queue, &others))
+    (void)detect_queue_take_others(detect->queue, &others);
+    for (int i = 0; i < SUBJECT_KINDS; i++) {
+        sum->messages[i] += others.messages[i];
+        sum->recipients[i] += others.recipients[i];
+        messages += sum->messages[i];
+    }
+    return messages > 0;
+}
+
+static void
+tell_others(struct detect *detect, struct store_time now)
+{
+    const struct detect_others *others = &detect->others;
+
+    if (!add_others(detect) || !is_time(&detect->others_ms, now))
         return;
     for (int i = 0; i < SUBJECT_KINDS; i++) {
-        if (others.messages[i] > 0)
+        if (others->messages[i] > 0)
             journal_say(daemon_journal(detect->is.daemon), LOG_WARNING,
                         "detector: more than %d subjects wait: %llu messages "
                         "to %llu recipients are no evidence against any %s",
-                        DETECT_SUBJECTS, (unsigned long long)others.messages[i],
-                        (unsigned long long)others.recipients[i],
+                        DETECT_SUBJECTS,
+                        (unsigned long long)others->messages[i],
+                        (unsigned long long)others->recipients[i],
                         subject_kind_name((enum subject_kind)i));
     }
+    memset(&detect->others, 0, sizeof(detect->others));
 }
 
-/* ----- the thread */
+/* ----- whose turn it is */
 
-/* False: the store is away. */
-static bool
-beat(struct detect *detect)
+/* The thread's as a rule; before it is there or when it has ended, that of
+ * whoever calls. */
+static void
+take_turn(struct detect *detect)
 {
-    struct store_time now;
+    (void)pthread_mutex_lock(&detect->lock);
+    while (detect->turn)
+        (void)pthread_cond_wait(&detect->settled, &detect->lock);
+    detect->turn = true;
+    (void)pthread_mutex_unlock(&detect->lock);
+}
+
+static void
+end_turn(struct detect *detect)
+{
+    (void)pthread_mutex_lock(&detect->lock);
+    detect->turn = false;
+    (void)pthread_cond_broadcast(&detect->settled);
+    (void)pthread_mutex_unlock(&detect->lock);
+}
+
+/* ----- a beat */
+
+/* What waits is judged, or written down.  False: the store is away. */
+static bool
+settle(struct detect *detect)
+{
     bool works = judge_all(detect);
+    struct store_time now = detect->is.now(detect->is.arg);
 
     write_held(detect);
-    write_trail(detect);
-    tell_others(detect);
-    now = detect->is.now(detect->is.arg);
-    if (works)
-        pass_all(detect, now);
+    write_trail(detect, now);
+    tell_others(detect, now);
     return works;
-}
-
-void
-detect_beat(struct detect *detect)
-{
-    (void)beat(detect);
 }
 
 /* However much is hot, the quiet ones have their turn. */
@@ -292,11 +342,67 @@ is_past(const struct timespec *until)
                                        : now.tv_nsec >= until->tv_nsec;
 }
 
+static void
+answer(struct detect *detect, uint64_t asked)
+{
+    (void)pthread_mutex_lock(&detect->lock);
+    if (detect->answered < asked)
+        detect->answered = asked;
+    (void)pthread_cond_broadcast(&detect->settled);
+    (void)pthread_mutex_unlock(&detect->lock);
+}
+
+bool
+detect_between(struct detect *detect)
+{
+    uint64_t asked;
+    bool is_asked, stop;
+
+    (void)pthread_mutex_lock(&detect->lock);
+    asked = detect->asked;
+    is_asked = asked != detect->answered;
+    stop = detect->stop;
+    (void)pthread_mutex_unlock(&detect->lock);
+    if (stop)
+        return false;
+    if (!is_asked && !is_past(&detect->until)) {
+        (void)judge_hot(detect, HOT_BETWEEN);
+        return true;
+    }
+    detect->until = wait_until(DETECT_BEAT_MS);
+    (void)settle(detect);
+    answer(detect, asked);
+    return true;
+}
+
+static bool
+beat(struct detect *detect)
+{
+    bool works;
+
+    detect->until = wait_until(DETECT_BEAT_MS);
+    works = settle(detect);
+    if (works) {
+        update_settle(detect);
+        pass_freeze(detect, detect->is.now(detect->is.arg));
+        pass_all(detect, detect->is.now(detect->is.arg));
+    }
+    return works;
+}
+
+void
+detect_beat(struct detect *detect)
+{
+    take_turn(detect);
+    (void)beat(detect);
+    end_turn(detect);
+}
+
 /* What the thread is to do next. */
 enum duty { DUTY_STOP, DUTY_HOT, DUTY_BEAT };
 
-/* Wait until there is something to do, until UNTIL at most; ASKED: how often
- * detect_settle() had been called. */
+/* Wait until there is something to do, until the next beat at most; ASKED: how
+ * often detect_settle() had been called. */
 static enum duty
 wait_duty(struct detect *detect, const struct timespec *until, bool works,
           uint64_t *asked)
@@ -333,13 +439,18 @@ rest(struct detect *detect)
     (void)pthread_mutex_unlock(&detect->lock);
 }
 
-static void
-answer(struct detect *detect, uint64_t asked)
+/* Do it; false: the store is away. */
+static bool
+do_duty(struct detect *detect, enum duty duty)
 {
-    (void)pthread_mutex_lock(&detect->lock);
-    detect->answered = asked;
-    (void)pthread_cond_broadcast(&detect->settled);
-    (void)pthread_mutex_unlock(&detect->lock);
+    bool works;
+
+    take_turn(detect);
+    works = duty == DUTY_HOT ? judge_hot(detect, HOT_SOME) : beat(detect);
+    end_turn(detect);
+    if (detect_queue_is_hot(detect->queue)) /* those that have come since */
+        wake(detect);
+    return works;
 }
 
 static void *
@@ -352,14 +463,13 @@ run(void *arg)
     enum duty duty;
 
     while ((duty = wait_duty(detect, &until, works, &asked)) != DUTY_STOP) {
-        if (duty == DUTY_HOT) {
-            works = judge_hot(detect);
+        if (duty == DUTY_BEAT)
+            until = wait_until(DETECT_BEAT_MS);
+        works = do_duty(detect, duty);
+        if (duty == DUTY_BEAT)
+            answer(detect, asked);
+        else
             rest(detect);
-            continue;
-        }
-        until = wait_until(DETECT_BEAT_MS);
-        works = beat(detect);
-        answer(detect, asked);
     }
     return NULL;
 }
@@ -367,28 +477,47 @@ run(void *arg)
 enum ms_err
 detect_start(struct detect *detect)
 {
-    if (pthread_create(&detect->thread, NULL, run, detect) != 0)
-        return MS_UNAVAIL;
+    bool runs;
+
     (void)pthread_mutex_lock(&detect->lock);
-    detect->started = true;
+    detect->started = true; /* whoever settles from now on waits for it */
     (void)pthread_mutex_unlock(&detect->lock);
-    return MS_OK;
+    runs = pthread_create(&detect->thread, NULL, run, detect) == 0;
+    if (runs)
+        return MS_OK;
+    (void)pthread_mutex_lock(&detect->lock);
+    detect->started = false;
+    (void)pthread_cond_broadcast(&detect->settled);
+    (void)pthread_mutex_unlock(&detect->lock);
+    return MS_UNAVAIL;
 }
 
 static void
 end_thread(struct detect *detect)
 {
-    bool started;
+    bool runs;
 
     (void)pthread_mutex_lock(&detect->lock);
-    started = detect->started;
-    detect->started = false;
+    runs = detect->started && !detect->stop;
     detect->stop = true;
     (void)pthread_cond_signal(&detect->wake);
+    (void)pthread_mutex_unlock(&detect->lock);
+    if (runs)
+        (void)pthread_join(detect->thread, NULL);
+}
+
+/* Judge what is left, and tell what is not told yet. */
+static void
+judge_last(struct detect *detect)
+{
+    take_turn(detect);
+    detect->trail_ms = detect->others_ms = 0;
+    (void)settle(detect);
+    end_turn(detect);
+    (void)pthread_mutex_lock(&detect->lock);
+    detect->ended = true;
     (void)pthread_cond_broadcast(&detect->settled);
     (void)pthread_mutex_unlock(&detect->lock);
-    if (started)
-        (void)pthread_join(detect->thread, NULL);
 }
 
 void
@@ -399,7 +528,7 @@ detect_stop(struct detect *detect)
     if (detect == NULL)
         return;
     end_thread(detect);
-    detect_beat(detect);
+    judge_last(detect);
     detect_queue_count(detect->queue, &counts);
     if (counts.waiting > 0)
         journal_say(daemon_journal(detect->is.daemon), LOG_WARNING,
@@ -408,22 +537,30 @@ detect_stop(struct detect *detect)
                     (unsigned long long)counts.waiting);
 }
 
+/* Is there a thread that answers MINE, or one that ends and judges what is
+ * left? */
+static bool
+is_waiting_locked(const struct detect *detect, uint64_t mine)
+{
+    if (detect->stop)
+        return !detect->ended;
+    return detect->started && detect->answered < mine;
+}
+
 void
 detect_settle(struct detect *detect)
 {
     uint64_t mine;
-    bool runs;
+    bool alone;
 
     (void)pthread_mutex_lock(&detect->lock);
-    runs = detect->started && !detect->stop;
     mine = ++detect->asked;
     (void)pthread_cond_signal(&detect->wake);
-    while (runs && detect->answered < mine && !detect->stop)
+    while (is_waiting_locked(detect, mine))
         (void)pthread_cond_wait(&detect->settled, &detect->lock);
-    if (!runs)
-        detect->answered = mine;
+    alone = !detect->started && !detect->stop;
     (void)pthread_mutex_unlock(&detect->lock);
-    if (!runs)
+    if (alone)
         detect_beat(detect);
 }
 
@@ -451,7 +588,11 @@ is_about(void *arg, const struct subject *what)
 void
 detect_forget(struct detect *detect, const struct subject *subject)
 {
-    detect_queue_weed(detect->queue, is_about, (void *)(uintptr_t)subject);
+    void *arg = (void *)(uintptr_t)subject;
+    size_t at = 0;
+
+    while (detect_queue_weed(detect->queue, &at, is_about, arg))
+        ;                  /* others have the queue in between */
     detect_settle(detect); /* what has gone out is in the diary then */
 }
 

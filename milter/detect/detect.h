@@ -3,7 +3,7 @@
  * milter/detect/detect.h - the thread that judges, off the SMTP path: messages
  * become evidence, evidence moves standings, and each change is told.  Events
  * wait by subject, are merged when there are too many, and are never dropped
- * silently.  All but start, stop and beat is thread-safe.
+ * silently.  All but start and stop is thread-safe.
  */
 #ifndef MORTSAFE_MILTER_DETECT_DETECT_H
 #define MORTSAFE_MILTER_DETECT_DETECT_H
@@ -25,6 +25,7 @@ enum {
                                  are more share an event */
     DETECT_EVENTS = 64,       /* of one of them; more are merged */
     DETECT_RECIPIENTS = 1024, /* hashes of one of them; more only count */
+    DETECT_BYTES = 64 << 20,  /* of all of them; beyond, they are merged */
     DETECT_BEAT_MS = 1000,    /* quiet subjects are judged so often; others at
                                  once */
     DETECT_PASS_MS = 60000,   /* between two looks at what time alone does */
@@ -64,7 +65,7 @@ enum ms_err detect_start(struct detect *detect); /* MS_UNAVAIL */
 /* Judge all that waits, then end the thread.  NULL is fine. */
 void detect_stop(struct detect *detect);
 void detect_destroy(struct detect *detect);
-/* What the thread does when it is due; not between start and stop: tests. */
+/* What the thread does when it is due, by the caller: tests. */
 void detect_beat(struct detect *detect);
 
 /* ----- from callbacks: never wait, never fail */
@@ -159,7 +160,8 @@ detect_enforce_under(struct detect *detect, const struct detect_under *under,
                                   const struct detector *detector),
                      void *arg);
 
-/* What waits is judged now, and waited for. */
+/* What waits is judged now, and waited for; not what comes meanwhile.  Behind
+ * detect_stop(), that has judged all. */
 void detect_settle(struct detect *detect);
 
 /* Nothing is kept here of SUBJECT, and of pairs with it; what has gone out for

@@ -15,27 +15,19 @@ static const double warm = 10; /* a score from which one is looked at at once */
 
 /* ----- whose rule */
 
-static const struct zombie *
-find_rule(const struct config *config, uint64_t id)
-{
-    for (size_t i = 0; i < config->n_zombies; i++) {
-        if (config->zombies[i]->id == id)
-            return config->zombies[i];
-    }
-    return NULL;
-}
-
-/* The rule may have gone since; then whichever judges that name. */
+/* The rule may have gone since; then whichever judges that name.  What was only
+ * looked on when it happened is so for good. */
 static void
-find_about(struct detect *detect, const struct config *config,
-           const struct detect_about *about, struct update *u)
+find_about(const struct detect_under *under, const struct detect_about *about,
+           struct update *u)
 {
-    u->rule = about->rule != 0 ? find_rule(config, about->rule) : NULL;
+    u->rule = zombie_by_id(under->config, about->rule);
     u->class = about->class;
-    u->observed =
-        about->observed || u->rule == NULL || u->rule->mode != MODE_ENFORCE;
-    if (u->rule == NULL)
-        update_find_now(detect, config, u);
+    u->observed = about->observed || u->rule == NULL ||
+                  zombie_mode_of(under->config, under->acts, u->rule,
+                                 u->subject, u->now.wall) != MODE_ENFORCE;
+    u->under = u->rule == NULL ? under : NULL;
+    u->at = u->now.wall;
 }
 
 /* ----- the state */
@@ -47,20 +39,50 @@ without_verdict(struct detector_event event)
     return event;
 }
 
+/* Was QUEUED in a write that came through though it was not answered, or is it
+ * from before a release? */
+static bool
+is_over(const struct update *u, const struct detector *d,
+        const struct detect_queued *queued)
+{
+    const struct detector *had = &u->before;
+
+    return (queued->token != 0 &&
+            (queued->token == had->wrote || queued->token == had->changed)) ||
+           detector_forgets(d, &queued->event, u->now.wall);
+}
+
 static enum update_do
 note_events(struct update *u, struct detector *d)
 {
     const struct detect_queued *queued = u->arg;
+    bool writes = u->freeze != 0 && d->taken_back != u->freeze;
 
-    if (u->freeze != 0)
+    if (u->rule == NULL)
+        return UPDATE_NOTHING;
+    if (writes)
         (void)detector_take_back(d, &u->tuning, u->freeze, u->now.wall);
     for (; queued != NULL; queued = queued->next) {
         struct detector_event event =
             u->freeze != 0 ? without_verdict(queued->event) : queued->event;
 
+        if (is_over(u, d, queued))
+            continue;
         (void)detector_note(d, &u->tuning, &event);
+        d->rule = u->rule->id;
+        writes = true;
     }
-    return UPDATE_WRITE;
+    return writes ? UPDATE_WRITE : UPDATE_NOTHING;
+}
+
+/* The store may have what U did with QUEUED. */
+static void
+mark(struct detect_queued *queued, const struct update *u)
+{
+    if (!u->doubtful || u->lapsed)
+        return;
+    for (; queued != NULL; queued = queued->next)
+        queued->token = u->token;
 }
 
 /* ----- what it says about everybody */
@@ -76,7 +98,7 @@ count_verdicts(struct detect *detect, const struct update *u)
 {
     const struct detect_queued *queued = u->arg;
 
-    if (standing_worse(u->before.standing, STANDING_WATCHED))
+    if (u->rule == NULL || standing_worse(u->before.standing, STANDING_WATCHED))
         return;
     for (; queued != NULL; queued = queued->next) {
         detect->judged += queued->event.spam + queued->event.clean;
@@ -102,36 +124,55 @@ heat_of(const struct update *u)
 
 /* ----- one after the other */
 
-static bool
-judge_one(struct detect *detect, const struct config *config,
-          struct detect_work *work)
+bool
+patience_has(struct patience *patience, struct detect *detect,
+             struct mono since, enum ms_err err)
+{
+    if (err == MS_OK || err == MS_VERSION || err == MS_BUSY) {
+        patience->row = 0; /* it answers */
+        return true;
+    }
+    patience->row++;
+    patience->lost_ms += detect->is.now(detect->is.arg).mono.ms - since.ms;
+    return patience->row < PATIENCE_ROW && patience->lost_ms < PATIENCE_MS;
+}
+
+static void
+count(struct detect *detect, const struct update *u)
+{
+    detect->active += is_new_today(u);
+    count_verdicts(detect, u);
+}
+
+static enum ms_err
+judge_one(struct detect *detect, const struct detect_under *under,
+          struct detect_work *work, struct store_time now)
 {
     struct update u = {
         .subject = &work->subject,
-        .now = detect->is.now(detect->is.arg),
+        .now = now,
         .apply = note_events,
         .arg = work->events,
     };
-    enum ms_err err = MS_OK;
+    enum ms_err err;
 
-    find_about(detect, config, &work->about, &u);
-    if (u.rule == NULL || work->events == NULL) {
+    find_about(under, &work->about, &u);
+    if (work->events == NULL) {
         detect_queue_done(detect->queue, work, DETECT_COLD);
-        return true;
+        return MS_OK;
     }
     err = update_run(detect, &u);
     if (err != MS_OK && err != MS_VERSION) {
         (void)atomic_fetch_add(&detect->failed, 1);
+        mark(work->events, &u);
         detect_queue_put_back(detect->queue, work);
-        return err == MS_BUSY; /* of this one only */
+        return err;
     }
-    if (err == MS_OK) {
-        detect->active += is_new_today(&u);
-        count_verdicts(detect, &u);
-    }
+    if (err == MS_OK)
+        count(detect, &u);
     detect_queue_done(detect->queue, work,
                       err == MS_OK ? heat_of(&u) : DETECT_COLD);
-    return true;
+    return err;
 }
 
 /* What the brake is told, all at once. */
@@ -145,40 +186,61 @@ tell_brake(struct detect *detect)
     if (detect->judged > 0)
         brake_heard(detect->brake, detect->judged, detect->flagged, now);
     detect->active = detect->judged = detect->flagged = 0;
-    pass_freeze(detect, now);
 }
 
 /* False: the store is away. */
 static bool
-judge(struct detect *detect)
+judge(struct detect *detect, struct detect_round *round)
 {
     const struct config *config = daemon_config_get(detect->is.daemon);
+    struct acts *acts = daemon_acts_get(detect->is.daemon);
+    const struct detect_under under = {config, acts};
+    struct patience patience = {0, 0};
     struct detect_work work;
     bool works = true;
 
-    while (works && detect_queue_take(detect->queue, &work)) {
-        works = judge_one(detect, config, &work);
+    while (works && detect_queue_take(detect->queue, round, &work)) {
+        struct store_time now = detect->is.now(detect->is.arg);
+        enum ms_err err = judge_one(detect, &under, &work, now);
+
+        works = patience_has(&patience, detect, now.mono, err);
         if (detect->judged >= BRAKE_VERDICTS / 4)
             tell_brake(detect);
     }
+    acts_put(acts);
     daemon_config_put(detect->is.daemon, config);
     return works;
 }
 
 bool
-judge_hot(struct detect *detect)
+judge_hot(struct detect *detect, size_t most)
 {
-    return judge(detect);
+    struct detect_round round;
+
+    detect_queue_round(detect->queue, DETECT_ONLY_HOT, &round);
+    if (round.hot > most)
+        round.hot = most;
+    return judge(detect, &round);
+}
+
+static bool
+judge_due(struct detect *detect)
+{
+    struct detect_round round;
+
+    detect_queue_round(detect->queue, DETECT_ALL, &round);
+    return judge(detect, &round);
 }
 
 bool
 judge_all(struct detect *detect)
 {
-    bool works = judge(detect); /* what was due before */
+    bool all = detect_queue_due(detect->queue);
+    bool works = judge_due(detect);
 
-    if (works) {
-        detect_queue_due(detect->queue);
-        works = judge(detect);
+    if (works && !all) { /* that was what an earlier one had left */
+        (void)detect_queue_due(detect->queue);
+        works = judge_due(detect);
     }
     if (works)
         tell_brake(detect);

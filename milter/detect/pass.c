@@ -9,20 +9,24 @@
 
 #include "milter/detect/inside.h"
 #include "policy/acts.h"
+#include "policy/zombie.h"
 
 enum {
     QUIET_S = 86400, /* then a dynamic address is somebody else's */
-    AHEAD_S = 5      /* that a walk may come late */
+    AHEAD_S = 5,     /* that a walk may come late */
+    LOOKS = 64       /* then others have their turn */
 };
 
 struct walk {
     struct detect *detect;
     struct detect_under under;
-    struct store_time now;
-    struct wall ahead; /* modes as they are when the next walk comes */
     enum update_do (*apply)(struct update *u, struct detector *d);
     uint64_t standing[STANDING_PROBATION + 1];
-    bool dynamic; /* the one who is looked at now */
+    struct patience patience;
+    unsigned looks; /* since others had their turn */
+    bool dynamic;   /* the one who is looked at now */
+    bool failed;    /* somebody could not be stored */
+    bool broken;    /* it did not come to all */
 };
 
 /* ----- time */
@@ -82,30 +86,79 @@ take_back(struct update *u, struct detector *d)
 
 /* ----- the walk */
 
+/* Would U do anything to RECORD?  An update is far dearer than that. */
+static bool
+would_change(const struct walk *walk, struct update *u,
+             const struct store_record *record)
+{
+    const struct store_state *state = &record->state;
+    struct detector d;
+    enum ms_err err = MS_INVALID;
+
+    if (state->len > 0)
+        err = detector_read(state->bytes, state->len, &d);
+    if (err == MS_VERSION)
+        return false;
+    if (err != MS_OK || d.standing != state->standing)
+        return true; /* it is made whole */
+    u->freeze = brake_freeze(walk->detect->brake, u->now.wall);
+    update_find(u, d.rule);
+    if (d.observed && !u->observed &&
+        standing_worse(d.standing, STANDING_WATCHED))
+        return true;
+    return walk->apply(u, &d) == UPDATE_WRITE;
+}
+
+/* How it stands then. */
+static enum standing
+change(struct walk *walk, struct update *u, enum standing before)
+{
+    struct detect *detect = walk->detect;
+    enum ms_err err = update_run(detect, u);
+
+    walk->looks = LOOKS;
+    if (!patience_has(&walk->patience, detect, u->now.mono, err))
+        walk->broken = true;
+    if (err == MS_OK)
+        return u->after.standing;
+    if (err != MS_VERSION) {
+        (void)atomic_fetch_add(&detect->failed, 1);
+        walk->failed = true;
+    }
+    return before;
+}
+
 static bool
 visit(void *arg, const struct store_record *record)
 {
     struct walk *walk = arg;
+    struct detect *detect = walk->detect;
     struct update u = {
         .subject = &record->subject,
-        .now = walk->now,
+        .under = &walk->under,
+        .now = detect->is.now(detect->is.arg),
         .apply = walk->apply,
         .arg = walk,
     };
-    enum standing after = record->state.standing;
-    enum ms_err err;
+    enum standing standing = record->state.standing;
 
+    walk->looks++;
     walk->dynamic = is_dynamic(walk->under.config, &record->subject);
-    update_find(&walk->under, walk->ahead, &u);
-    err = update_run(walk->detect, &u);
-    if (err == MS_OK)
-        after = u.after.standing;
-    walk->standing[after]++;
-    return err == MS_OK || err == MS_VERSION || err == MS_BUSY;
+    /* modes as they are when the next walk comes */
+    u.at.s = u.now.wall.s + DETECT_PASS_MS / 1000 + AHEAD_S;
+    if (would_change(walk, &u, record))
+        standing = change(walk, &u, standing);
+    walk->standing[standing]++;
+    if (walk->looks >= LOOKS) {
+        walk->looks = 0;
+        walk->broken |= !detect_between(detect);
+    }
+    return !walk->broken;
 }
 
+/* Did it come to all? */
 static bool
-walk_all(struct walk *walk)
+walk_all(struct walk *walk, struct store_time now)
 {
     struct daemon *daemon = walk->detect->is.daemon;
     const struct config *config = daemon_config_get(daemon);
@@ -113,36 +166,48 @@ walk_all(struct walk *walk)
     enum ms_err err;
 
     walk->under = (struct detect_under){config, acts};
-    walk->ahead.s = walk->now.wall.s + DETECT_PASS_MS / 1000 + AHEAD_S;
-    err = store_standings(walk->detect->is.store, walk->now, visit, walk);
+    err = store_standings(walk->detect->is.store, now, visit, walk);
     acts_put(acts);
     daemon_config_put(daemon, config);
-    return err == MS_OK;
+    return err == MS_OK && !walk->broken;
 }
 
 void
 pass_all(struct detect *detect, struct store_time now)
 {
-    struct walk walk = {.detect = detect, .now = now, .apply = let_pass};
+    struct walk walk = {.detect = detect, .apply = let_pass};
 
     if (now.mono.ms < detect->pass_ms)
         return;
     detect->pass_ms = now.mono.ms + DETECT_PASS_MS;
-    if (!walk_all(&walk))
+    if (!walk_all(&walk, now))
         return;
     for (int i = 0; i <= STANDING_PROBATION; i++)
         atomic_store(&detect->standing[i], walk.standing[i]);
     atomic_store(&detect->standing[STANDING_NORMAL], 0);
 }
 
+/* Is FREEZE to be applied at NOW?  One that could not be to all is tried again
+ * in a minute. */
+static bool
+is_to_be_applied(struct detect *detect, uint64_t freeze, struct store_time now)
+{
+    if (freeze == 0 || freeze == detect->freeze)
+        return false;
+    if (freeze == detect->freeze_tried && now.mono.ms < detect->freeze_ms)
+        return false;
+    detect->freeze_tried = freeze;
+    detect->freeze_ms = now.mono.ms + DETECT_PASS_MS;
+    return true;
+}
+
 void
 pass_freeze(struct detect *detect, struct store_time now)
 {
-    struct walk walk = {.detect = detect, .now = now, .apply = take_back};
+    struct walk walk = {.detect = detect, .apply = take_back};
     uint64_t freeze = brake_freeze(detect->brake, now.wall);
 
-    if (freeze == 0 || freeze == detect->freeze)
-        return;
-    if (walk_all(&walk))
+    if (is_to_be_applied(detect, freeze, now) && walk_all(&walk, now) &&
+        !walk.failed)
         detect->freeze = freeze;
 }

@@ -16,7 +16,10 @@
 
 #include "milter/detect/detect.h"
 
-enum { BUCKETS = 1 << 16 };
+enum {
+    BUCKETS = 1 << 16,
+    WEED_BUCKETS = 256 /* in one go */
+};
 
 /* Which of the two in the middle is that of the quiet ones changes with each
  * beat; the other has those that are due. */
@@ -29,10 +32,12 @@ struct detect_place {
     uint32_t bucket;
     bool taken; /* it is in no list */
     bool hot;   /* at the last look */
+    bool late;  /* it was put back: in no hurry until it has been judged */
     bool gone;  /* to be dropped when it is not taken any more */
     struct detect_about about;
     struct detect_queued *first, **last;
     unsigned n;                 /* events */
+    size_t bytes;               /* of them */
     uint32_t recipients;        /* that wait */
     struct detector_event rest; /* of those that were merged */
     bool has_rest;
@@ -54,7 +59,8 @@ struct detect_queue {
     pthread_mutex_t lock; /* guards all below; a leaf */
     struct ring list[LISTS];
     enum list quiet, due;
-    size_t n; /* places */
+    size_t n;     /* places */
+    size_t bytes; /* of all events that wait */
     struct detect_others others;
     bool has_others;
     struct detect_queue_counts counts; /* but `waiting` */
@@ -189,6 +195,7 @@ drop_locked(struct detect_queue *queue, struct detect_place *place)
         at = &(*at)->chain;
     *at = place->chain;
     queue->n--;
+    queue->bytes -= place->bytes;
     free_place(place);
 }
 
@@ -246,6 +253,12 @@ recipients_of(const struct detector_event *event)
     return sum(event->n_recipients, event->more);
 }
 
+static int64_t
+since_s(const struct detector_event *event)
+{
+    return event->since.s != 0 ? event->since.s : event->at.s;
+}
+
 /* Add EVENT to what is left of others: its recipients only count. */
 static void
 merge_locked(struct detect_place *place, const struct detector_event *event)
@@ -258,9 +271,12 @@ merge_locked(struct detect_place *place, const struct detector_event *event)
         rest->recipients = NULL;
         rest->n_recipients = 0;
         rest->more = more;
+        rest->since.s = since_s(event);
         place->has_rest = true;
         return;
     }
+    if (since_s(event) < since_s(rest))
+        rest->since.s = since_s(event);
     if (event->at.s > rest->at.s)
         rest->at = event->at;
     rest->more = sum(rest->more, more);
@@ -285,15 +301,23 @@ count_others_locked(struct detect_queue *queue, enum subject_kind kind,
     queue->has_others = true;
 }
 
+static size_t
+bytes_of(const struct detector_event *event)
+{
+    return sizeof(struct detect_queued) +
+           event->n_recipients * sizeof(event->recipients[0]);
+}
+
 static struct detect_queued *
 copy_event(const struct detector_event *event)
 {
     size_t size = event->n_recipients * sizeof(event->recipients[0]);
-    struct detect_queued *queued = malloc(sizeof(*queued) + size);
+    struct detect_queued *queued = malloc(bytes_of(event));
 
     if (queued == NULL)
         return NULL;
     queued->next = NULL;
+    queued->token = 0;
     queued->event = *event;
     queued->event.recipients = queued->recipients;
     if (size > 0)
@@ -317,8 +341,27 @@ note_id_locked(struct detect_place *place, const char *id)
 static enum list
 list_of(const struct detect_queue *queue, const struct detect_place *place)
 {
-    return place->hot || place->recipients > DETECT_HURRY ? LIST_HOT
-                                                          : queue->quiet;
+    bool hurries = place->hot || place->recipients > DETECT_HURRY;
+
+    return hurries && !place->late ? LIST_HOT : queue->quiet;
+}
+
+/* Append QUEUED (moved) to what waits at PLACE; false: there is no room. */
+static bool
+append_locked(struct detect_queue *queue, struct detect_place *place,
+              struct detect_queued *queued)
+{
+    size_t bytes = bytes_of(&queued->event);
+
+    if (place->n >= DETECT_EVENTS || queue->bytes + bytes > DETECT_BYTES)
+        return false;
+    queued->next = NULL;
+    *place->last = queued;
+    place->last = &queued->next;
+    place->n++;
+    place->bytes += bytes;
+    queue->bytes += bytes;
+    return true;
 }
 
 /* *QUEUED (moved if there is room) has come to PLACE; true: somebody is to be
@@ -329,10 +372,7 @@ put_locked(struct detect_queue *queue, struct detect_place *place,
 {
     enum list list;
 
-    if (*queued != NULL && place->n < DETECT_EVENTS) {
-        *place->last = *queued;
-        place->last = &(*queued)->next;
-        place->n++;
+    if (*queued != NULL && append_locked(queue, place, *queued)) {
         *queued = NULL;
     } else {
         merge_locked(place, event);
@@ -345,6 +385,22 @@ put_locked(struct detect_queue *queue, struct detect_place *place,
     if (place->list != list)
         move_locked(queue, place, list);
     return list == LIST_HOT;
+}
+
+static bool
+is_waiting(const struct detect_place *place)
+{
+    return place->first != NULL || place->has_rest;
+}
+
+/* The last one's; what comes of one event that was only looked on is. */
+static void
+set_about_locked(struct detect_place *place, const struct detect_about *about)
+{
+    bool observed = is_waiting(place) && place->about.observed;
+
+    place->about = *about;
+    place->about.observed = observed || about->observed;
 }
 
 bool
@@ -363,7 +419,7 @@ detect_queue_add(struct detect_queue *queue, const struct subject *subject,
     if (place == NULL)
         place = make_locked(queue, subject, bucket);
     if (place != NULL) {
-        place->about = *about;
+        set_about_locked(place, about);
         note_id_locked(place, id);
         hot = put_locked(queue, place, event, &queued);
     } else {
@@ -377,22 +433,60 @@ detect_queue_add(struct detect_queue *queue, const struct subject *subject,
 
 /* ----- who judges */
 
-void
+bool
 detect_queue_due(struct detect_queue *queue)
 {
+    bool none;
+
     (void)pthread_mutex_lock(&queue->lock);
-    if (queue->list[queue->due].n == 0) {
+    none = queue->list[queue->due].n == 0;
+    if (none) {
         enum list quiet = queue->quiet;
 
         queue->quiet = queue->due;
         queue->due = quiet;
     }
     (void)pthread_mutex_unlock(&queue->lock);
+    return none;
+}
+
+void
+detect_queue_round(struct detect_queue *queue, enum detect_whom whom,
+                   struct detect_round *out)
+{
+    (void)pthread_mutex_lock(&queue->lock);
+    *out = (struct detect_round){.hot = queue->list[LIST_HOT].n};
+    if (whom == DETECT_ALL)
+        out->due = queue->list[queue->due].n;
+    (void)pthread_mutex_unlock(&queue->lock);
+}
+
+bool
+detect_queue_is_hot(struct detect_queue *queue)
+{
+    bool is;
+
+    (void)pthread_mutex_lock(&queue->lock);
+    is = queue->list[LIST_HOT].n > 0;
+    (void)pthread_mutex_unlock(&queue->lock);
+    return is;
+}
+
+/* PLACE's events are with it no more. */
+static void
+empty_locked(struct detect_queue *queue, struct detect_place *place)
+{
+    place->first = NULL;
+    place->last = &place->first;
+    place->n = 0;
+    queue->bytes -= place->bytes;
+    place->bytes = 0;
+    place->recipients = place->has_rest ? place->rest.more : 0;
 }
 
 /* The events of PLACE, those that were merged the last. */
 static struct detect_queued *
-take_events_locked(struct detect_place *place)
+take_events_locked(struct detect_queue *queue, struct detect_place *place)
 {
     struct detect_queued *events, *rest = NULL;
 
@@ -403,38 +497,50 @@ take_events_locked(struct detect_place *place)
         place->has_rest = false; /* else it waits on */
     }
     events = place->first;
-    place->first = NULL;
-    place->last = &place->first;
-    place->n = 0;
-    place->recipients = place->has_rest ? place->rest.more : 0;
+    empty_locked(queue, place);
     return events;
 }
 
+/* Who is next in ROUND?  Hot ones and due ones take it in turns, also hot ones
+ * that have come since as long as others are due. */
+static struct detect_place *
+next_locked(const struct detect_queue *queue, struct detect_round *round)
+{
+    struct detect_place *hot = queue->list[LIST_HOT].first;
+    struct detect_place *due =
+        round->due > 0 ? queue->list[queue->due].first : NULL;
+
+    if (round->hot == 0 && due == NULL)
+        return NULL;
+    if (due != NULL && (hot == NULL || round->was_hot)) {
+        round->due--;
+        round->was_hot = false;
+        return due;
+    }
+    if (round->hot > 0)
+        round->hot--;
+    round->was_hot = true;
+    return hot;
+}
+
 bool
-detect_queue_take(struct detect_queue *queue, struct detect_work *out)
+detect_queue_take(struct detect_queue *queue, struct detect_round *round,
+                  struct detect_work *out)
 {
     struct detect_place *place;
 
     (void)pthread_mutex_lock(&queue->lock);
-    place = queue->list[LIST_HOT].first;
-    if (place == NULL)
-        place = queue->list[queue->due].first;
+    place = next_locked(queue, round);
     if (place != NULL) {
         leave_list_locked(queue, place);
         place->taken = true;
         out->place = place;
         out->about = place->about;
         read_subject(place, &out->subject);
-        out->events = take_events_locked(place);
+        out->events = take_events_locked(queue, place);
     }
     (void)pthread_mutex_unlock(&queue->lock);
     return place != NULL;
-}
-
-static bool
-is_waiting(const struct detect_place *place)
-{
-    return place->first != NULL || place->has_rest;
 }
 
 /* PLACE is not taken any more: into LIST, unless it is to be forgotten. */
@@ -457,6 +563,7 @@ detect_queue_done(struct detect_queue *queue, struct detect_work *work,
 
     (void)pthread_mutex_lock(&queue->lock);
     place->hot = heat == DETECT_HOT;
+    place->late = false;
     if (!is_waiting(place))
         give_back_locked(queue, place, LIST_IDLE);
     else if (work->events == NULL) /* no memory: not at once again */
@@ -475,23 +582,15 @@ prepend_locked(struct detect_queue *queue, struct detect_place *place,
 {
     struct detect_queued *later = place->first;
 
-    place->first = NULL;
-    place->last = &place->first;
-    place->n = 0;
-    place->recipients = place->has_rest ? place->rest.more : 0;
+    empty_locked(queue, place);
     while (events != NULL || later != NULL) {
         struct detect_queued **from = events != NULL ? &events : &later;
         struct detect_queued *one = *from;
 
         *from = one->next;
-        one->next = NULL;
         place->recipients = sum(place->recipients, recipients_of(&one->event));
-        if (place->n < DETECT_EVENTS) {
-            *place->last = one;
-            place->last = &one->next;
-            place->n++;
+        if (append_locked(queue, place, one))
             continue;
-        }
         merge_locked(place, &one->event);
         queue->counts.merged++;
         free(one);
@@ -503,6 +602,9 @@ detect_queue_put_back(struct detect_queue *queue, struct detect_work *work)
 {
     (void)pthread_mutex_lock(&queue->lock);
     prepend_locked(queue, work->place, work->events);
+    if (work->about.observed)
+        work->place->about.observed = true;
+    work->place->late = true;
     give_back_locked(queue, work->place, queue->quiet);
     (void)pthread_mutex_unlock(&queue->lock);
     work->events = NULL;
@@ -554,24 +656,33 @@ forget_locked(struct detect_queue *queue, struct detect_place *place)
     drop_locked(queue, place);
 }
 
-void
-detect_queue_weed(struct detect_queue *queue,
+static void
+weed_locked(struct detect_queue *queue, struct detect_place *place,
+            bool (*bad)(void *arg, const struct subject *subject), void *arg)
+{
+    struct detect_place *next;
+    struct subject subject;
+
+    for (; place != NULL; place = next) {
+        next = place->chain;
+        read_subject(place, &subject);
+        if (bad(arg, &subject))
+            forget_locked(queue, place);
+    }
+}
+
+bool
+detect_queue_weed(struct detect_queue *queue, size_t *at,
                   bool (*bad)(void *arg, const struct subject *subject),
                   void *arg)
 {
-    (void)pthread_mutex_lock(&queue->lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        struct detect_place *place = queue->bucket[i], *next;
-        struct subject subject;
+    size_t end = *at + WEED_BUCKETS;
 
-        for (; place != NULL; place = next) {
-            next = place->chain;
-            read_subject(place, &subject);
-            if (bad(arg, &subject))
-                forget_locked(queue, place);
-        }
-    }
+    (void)pthread_mutex_lock(&queue->lock);
+    for (; *at < end && *at < BUCKETS; ++*at)
+        weed_locked(queue, queue->bucket[*at], bad, arg);
     (void)pthread_mutex_unlock(&queue->lock);
+    return *at < BUCKETS;
 }
 
 bool

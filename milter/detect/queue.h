@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * milter/detect/queue.h - evidence that waits to be judged, by subject: a
- * bounded number of subjects, a bounded number of events of each.  What is more
- * is merged, and counted.  Places of those who were judged stay as long as
- * there is room, so that it is known who is to be judged at once, and which
- * messages were the last.  Thread-safe; a leaf lock, never waits.
+ * bounded number of subjects, a bounded number of events of each, and of bytes
+ * of all together.  What is more is merged, and counted.  Places of those who
+ * were judged stay as long as there is room, so that it is known who is to be
+ * judged at once, and which messages were the last.  Thread-safe; a leaf lock,
+ * never waits.
  */
 #ifndef MORTSAFE_MILTER_DETECT_QUEUE_H
 #define MORTSAFE_MILTER_DETECT_QUEUE_H
@@ -36,6 +37,7 @@ struct detect_about {
 /* An event that waits; its recipients are behind it. */
 struct detect_queued {
     struct detect_queued *next;
+    uint64_t token; /* of the last write that may have had it; 0: none */
     struct detector_event event;
     uint64_t recipients[];
 };
@@ -62,14 +64,32 @@ bool detect_queue_add(struct detect_queue *queue, const struct subject *subject,
                       const struct detect_about *about,
                       const struct detector_event *event, const char *id);
 
-/* All that waits now is due, once nothing is that was due before. */
-void detect_queue_due(struct detect_queue *queue);
+/* All that waits now is due; false: not yet, for something has been due since
+ * before. */
+bool detect_queue_due(struct detect_queue *queue);
 
-/* Take the next one that is to be judged at once, or is due; false: none. */
-bool detect_queue_take(struct detect_queue *queue, struct detect_work *out);
+/*
+ * Those who wait now, hot or (of DETECT_ALL) due: however fast others become
+ * hot, a round ends.  Between any two that are due a hot one is taken, whenever
+ * it came.
+ */
+enum detect_whom { DETECT_ONLY_HOT, DETECT_ALL };
+struct detect_round {
+    size_t hot, due; /* that are left; less may be taken, never more */
+    bool was_hot;    /* the last one */
+};
+void detect_queue_round(struct detect_queue *queue, enum detect_whom whom,
+                        struct detect_round *out);
+
+/* Take the next one of ROUND; false: it is over. */
+bool detect_queue_take(struct detect_queue *queue, struct detect_round *round,
+                       struct detect_work *out);
+
+/* Does anybody wait to be judged at once? */
+bool detect_queue_is_hot(struct detect_queue *queue);
 
 /* WORK is judged, HOT: what comes next of its subject is to be judged at once;
- * or it is not, and waits until all is due again. */
+ * or it could not be, and waits until all is due again, whatever comes. */
 enum detect_heat { DETECT_COLD, DETECT_HOT };
 void detect_queue_done(struct detect_queue *queue, struct detect_work *work,
                        enum detect_heat heat);
@@ -85,8 +105,9 @@ size_t detect_queue_ids(struct detect_queue *queue,
                         const struct subject *subject,
                         char out[CHANGE_IDS][DECISION_HOST]);
 
-/* Drop all that is known of those who are BAD. */
-void detect_queue_weed(struct detect_queue *queue,
+/* Drop all that is known of those who are BAD, of some: from *AT (0: the first)
+ * on, which is moved; false: there are no more. */
+bool detect_queue_weed(struct detect_queue *queue, size_t *at,
                        bool (*bad)(void *arg, const struct subject *subject),
                        void *arg);
 

@@ -23,27 +23,31 @@ enum {
     ROUNDS = 4     /* of asking the brake */
 };
 
-void
-update_find(const struct detect_under *under, struct wall at,
-            struct update *update)
-{
-    const struct config *config = under->config;
+/* ----- whose rule */
 
-    update->class = CLASS_PERSON;
-    update->rule = zombie_of(config, update->subject, at, &update->class);
-    update->observed = update->rule == NULL ||
-                       zombie_mode_of(config, under->acts, update->rule,
-                                      update->subject, at) != MODE_ENFORCE;
+static void
+find_rule(struct update *u, uint64_t rule)
+{
+    const struct detect_under *under = u->under;
+
+    u->class = CLASS_PERSON;
+    u->rule = zombie_still(under->config, u->subject, rule, u->at, &u->class);
+    u->observed =
+        u->rule == NULL || zombie_mode_of(under->config, under->acts, u->rule,
+                                          u->subject, u->at) != MODE_ENFORCE;
 }
 
 void
-update_find_now(struct detect *detect, const struct config *config,
-                struct update *update)
+update_find(struct update *u, uint64_t rule)
 {
-    struct acts *acts = daemon_acts_get(detect->is.daemon);
-
-    update_find(&(struct detect_under){config, acts}, update->now.wall, update);
-    acts_put(acts);
+    if (u->under != NULL)
+        find_rule(u, rule);
+    if (u->rule != NULL)
+        zombie_tuning(u->rule, u->class, &u->tuning);
+    else
+        detector_tuning(u->class, &u->tuning);
+    if (u->freeze != 0)
+        u->tuning.families &= ~(1U << FAMILY_CONTENT);
 }
 
 /* ----- the state */
@@ -66,6 +70,23 @@ tell_damaged(struct detect *detect, const struct update *u)
                 (unsigned long long)atomic_load(&detect->damaged));
 }
 
+/* How it stands is all that is known: what time does to that counts from now.
+ */
+static void
+begin_standing(struct update *u, enum standing standing)
+{
+    struct detector *d = &u->before;
+    int64_t now_s = u->now.wall.s;
+
+    d->standing = standing;
+    d->observed = false;
+    d->since_s = d->above_s = now_s;
+    d->until_s = d->probation_s = 0;
+    if (standing == STANDING_PROBATION)
+        d->probation_s = now_s + (int64_t)u->tuning.probation_s;
+    u->anew = true;
+}
+
 /* The standing beside the state is the one in force, whoever has set it. */
 static enum ms_err
 read_state(struct update *u, const struct store_state *state)
@@ -73,7 +94,7 @@ read_state(struct update *u, const struct store_state *state)
     enum ms_err err = MS_OK;
 
     detector_begin(&u->before);
-    u->damaged = false;
+    u->damaged = u->anew = false;
     if (state->len > 0)
         err = detector_read(state->bytes, state->len, &u->before);
     if (err == MS_INVALID) {
@@ -81,11 +102,12 @@ read_state(struct update *u, const struct store_state *state)
         u->damaged = true;
         err = MS_OK;
     }
-    if (err == MS_OK && u->before.standing != state->standing) {
-        u->before.standing = state->standing;
-        u->before.observed = false;
-    }
-    return err;
+    if (err != MS_OK)
+        return err;
+    update_find(u, u->before.rule);
+    if (u->before.standing != state->standing)
+        begin_standing(u, state->standing);
+    return MS_OK;
 }
 
 static void
@@ -106,16 +128,11 @@ write_state(struct update *u, struct store_state *state)
 static void
 set_end(struct update *u, struct detector *d)
 {
-    const struct zombie *rule = u->rule;
-    size_t i = d->quarantines > 0 ? d->quarantines - 1 : 0;
+    uint64_t lift_s =
+        u->rule != NULL ? zombie_lift_s(u->rule, d->quarantines) : 0;
 
-    if (d->standing != STANDING_QUARANTINED || rule == NULL ||
-        rule->n_lifts == 0)
-        return;
-    if (i >= rule->n_lifts)
-        i = rule->n_lifts - 1;
-    if (rule->lift_s[i] > 0)
-        d->until_s = d->since_s + (int64_t)rule->lift_s[i];
+    if (d->standing == STANDING_QUARANTINED && lift_s > 0)
+        d->until_s = d->since_s + (int64_t)lift_s;
 }
 
 /* Too many have come to that: D is watched, or stays what it was if that is
@@ -187,12 +204,28 @@ apply(struct update *u)
     u->lapsed = has_lapsed(u);
     u->quiet = false;
     if (!u->lapsed) {
-        u->quiet = u->apply(u, &u->after) == UPDATE_NOTHING && !u->damaged;
+        u->quiet =
+            u->apply(u, &u->after) == UPDATE_NOTHING && !u->damaged && !u->anew;
         return !u->quiet && settle_standing(u, &u->after);
     }
     detector_demote(&u->after, CAUSE_ENFORCE, u->now.wall);
     u->after.observed = false;
     return true;
+}
+
+static bool
+is_moved(const struct update *u)
+{
+    return u->always || u->after.standing != u->before.standing;
+}
+
+/* So that it is known again, should the store not answer. */
+static void
+sign(struct update *u)
+{
+    u->after.wrote = u->token;
+    if (is_moved(u))
+        u->after.changed = u->token;
 }
 
 /* For store_update(): MS_INVALID also where nothing is to be written. */
@@ -202,15 +235,19 @@ change(void *arg, struct store_state *state)
     struct update *u = arg;
     enum ms_err err;
 
+    u->sent = false;
     if (++u->tries > DETECT_TRIES)
         return MS_BUSY;
     u->wants = STANDING_NORMAL;
     err = read_state(u, state);
     if (err != MS_OK)
         return err;
+    u->read = true;
     if (!apply(u))
         return MS_INVALID;
+    sign(u);
     write_state(u, state);
+    u->sent = true;
     return MS_OK;
 }
 
@@ -247,6 +284,8 @@ make_change(const struct detect *detect, const struct update *u,
     out->observed = u->observed;
     out->throttle = u->throttle;
     out->until_s = u->after.until_s;
+    out->since_s = u->anew ? 0 : u->before.since_s;
+    out->quarantines = u->after.quarantines;
     if (u->word != NULL) {
         copy_text(out->by, sizeof(out->by), u->word->by);
         copy_text(out->note, sizeof(out->note), u->word->note);
@@ -258,17 +297,65 @@ make_change(const struct detect *detect, const struct update *u,
 }
 
 static void
-tell(struct detect *detect, struct update *u)
+tell(struct detect *detect, const struct change *c, struct store_time now)
 {
-    struct change *c = &u->change;
-
-    make_change(detect, u, c);
     (void)atomic_fetch_add(&detect->changes[c->evidence.to], 1);
     if (c->evidence.cause == CAUSE_BREAKER)
         (void)atomic_fetch_add(&detect->braked, 1);
-    journal_standing(daemon_journal(detect->is.daemon), c, u->now);
+    journal_standing(daemon_journal(detect->is.daemon), c, now);
     if (detect->is.changed != NULL)
         detect->is.changed(detect->is.arg, c);
+}
+
+/* ----- what the store may have */
+
+/* U has not been answered. */
+static void
+doubt(struct detect *detect, struct update *u)
+{
+    u->doubtful = true;
+    if (!is_moved(u))
+        return;
+    make_change(detect, u, &u->change);
+    doubts_add(detect->doubts, u->token, &u->change, u->now.wall);
+}
+
+/* U has read a state: what does it have that was not told? */
+static void
+clear_doubts(struct detect *detect, const struct update *u)
+{
+    struct change change;
+
+    while (doubts_clear(detect->doubts, u->subject, &u->before, &change))
+        tell(detect, &change, u->now);
+}
+
+static enum update_do
+nothing(struct update *u, struct detector *d)
+{
+    (void)u;
+    (void)d;
+    return UPDATE_NOTHING;
+}
+
+void
+update_settle(struct detect *detect)
+{
+    struct store_time now = detect->is.now(detect->is.arg);
+    struct subject subjects[DOUBTS];
+    unsigned n = doubts_subjects(detect->doubts, now.wall, subjects);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct update u = {.subject = &subjects[i],
+                           .class = CLASS_PERSON,
+                           .observed = true,
+                           .now = now,
+                           .apply = nothing};
+        enum ms_err err = update_run(detect, &u);
+
+        if (err != MS_OK && err != MS_VERSION)
+            return;
+    }
 }
 
 /* ----- doing it */
@@ -280,6 +367,7 @@ run_once(struct detect *detect, struct update *u)
     enum ms_err err;
 
     u->tries = 0;
+    u->read = u->sent = false;
     u->throttle = 0;
     err = store_update(detect->is.store, u->subject, u->now, change, u);
     if (u->tries > 1)
@@ -300,15 +388,12 @@ ask_brake(struct detect *detect, struct update *u)
 static void
 prepare(struct detect *detect, struct update *u)
 {
-    u->moved = false;
+    u->moved = u->doubtful = false;
+    do
+        randombytes_buf(&u->token, sizeof(u->token));
+    while (u->token == 0);
     u->allowed = u->refused = u->wants = STANDING_NORMAL;
     u->freeze = brake_freeze(detect->brake, u->now.wall);
-    if (u->rule != NULL)
-        zombie_tuning(u->rule, u->class, &u->tuning);
-    else
-        detector_tuning(u->class, &u->tuning);
-    if (u->freeze != 0)
-        u->tuning.families &= ~(1U << FAMILY_CONTENT);
 }
 
 /* As often as the brake has to be asked. */
@@ -324,6 +409,10 @@ run_asking(struct detect *detect, struct update *u)
             break;
         ask_brake(detect, u);
     }
+    if (u->read)
+        clear_doubts(detect, u);
+    if (err != MS_OK && u->sent)
+        doubt(detect, u);
     if (err == MS_INVALID && u->quiet)
         return MS_OK;
     if (err == MS_INVALID)
@@ -335,9 +424,11 @@ run_asking(struct detect *detect, struct update *u)
     (void)atomic_fetch_add(&detect->updates, 1);
     if (u->damaged)
         tell_damaged(detect, u);
-    u->moved = u->always || u->after.standing != u->before.standing;
-    if (u->moved)
-        tell(detect, u);
+    u->moved = is_moved(u);
+    if (u->moved) {
+        make_change(detect, u, &u->change);
+        tell(detect, &u->change, u->now);
+    }
     return MS_OK;
 }
 

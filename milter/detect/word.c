@@ -29,6 +29,8 @@ obey(struct detect *detect, const struct subject *subject,
      struct update *out)
 {
     const struct config *config = daemon_config_get(detect->is.daemon);
+    struct acts *acts = daemon_acts_get(detect->is.daemon);
+    const struct detect_under under = {config, acts};
     enum ms_err err;
 
     memset(out, 0, sizeof(*out));
@@ -37,10 +39,13 @@ obey(struct detect *detect, const struct subject *subject,
     out->apply = apply;
     out->arg = order;
     out->word = word;
-    update_find_now(detect, config, out);
+    out->under = &under;
+    out->at = out->now.wall;
     err = update_run(detect, out);
+    acts_put(acts);
     daemon_config_put(detect->is.daemon, config);
     out->rule = NULL; /* it may go now */
+    out->under = NULL;
     return err;
 }
 
@@ -159,11 +164,12 @@ detect_view(const struct config *config, const struct store_record *record,
     memset(out, 0, sizeof(*out));
     detector_begin(&out->detector);
     out->class = CLASS_PERSON;
-    out->rule = zombie_of(config, &record->subject, now, &out->class);
     err = state->len > 0
               ? detector_read(state->bytes, state->len, &out->detector)
               : MS_INVALID;
     out->newer = err == MS_VERSION;
+    out->rule = zombie_still(config, &record->subject, out->detector.rule, now,
+                             &out->class);
     out->detector.standing = state->standing;
     if (err != MS_OK)
         return state->standing != STANDING_NORMAL;
@@ -196,12 +202,24 @@ nothing(struct update *u, struct detector *d)
 }
 
 static bool
+looks_on(const struct detect_under *under, const struct detect_view *view,
+         const struct subject *subject, struct wall now)
+{
+    return view->rule == NULL ||
+           zombie_mode_of(under->config, under->acts, view->rule, subject,
+                          now) != MODE_ENFORCE;
+}
+
+static bool
 enforce_one(void *arg, const struct store_record *record)
 {
     struct enforcing *e = arg;
     struct store_time now = e->detect->is.now(e->detect->is.arg);
-    struct update u = {
-        .subject = &record->subject, .now = now, .apply = nothing};
+    struct update u = {.subject = &record->subject,
+                       .under = e->under,
+                       .at = now.wall,
+                       .now = now,
+                       .apply = nothing};
     struct detect_view view;
 
     if (!detect_view(e->under->config, record, now.wall, &view) ||
@@ -209,9 +227,8 @@ enforce_one(void *arg, const struct store_record *record)
         !standing_worse(view.detector.standing, STANDING_WATCHED))
         return true;
     if (e->how == DETECT_DEMOTE) {
-        update_find(e->under, now.wall, &u);
-        if (u.observed)
-            return true; /* its rule goes on looking on */
+        if (looks_on(e->under, &view, &record->subject, now.wall))
+            return true; /* its rule goes on */
         e->err = update_run(e->detect, &u);
         if (e->err != MS_OK && e->err != MS_VERSION)
             return false;

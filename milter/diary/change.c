@@ -163,6 +163,8 @@ change_json(const struct change *change)
         form_put(json, "observed", json_boolean(change->observed)) &&
         form_put(json, "throttle", form_number_or_null(change->throttle)) &&
         form_put(json, "until", form_time_or_null(change->until_s)) &&
+        form_put(json, "since", form_time_or_null(change->since_s)) &&
+        form_put(json, "quarantines", json_integer(change->quarantines)) &&
         form_put(json, "by", form_text(change->by)) &&
         form_put(json, "note", form_text(change->note)) &&
         put_evidence(&change->evidence, json) &&
@@ -255,13 +257,15 @@ read_whom(const json_t *json, struct change *out)
 {
     const char *subject = json_string_value(json_object_get(json, "subject"));
     const char *class = json_string_value(json_object_get(json, "class"));
-    uint64_t throttle;
+    uint64_t throttle, quarantines;
 
     if (subject == NULL || !form_read_subject(subject, &out->subject) ||
         class == NULL || !class_of(class, &out->class) ||
-        !form_read_number(json, "throttle", UINT32_MAX, &throttle))
+        !form_read_number(json, "throttle", UINT32_MAX, &throttle) ||
+        !form_read_number(json, "quarantines", UINT32_MAX, &quarantines))
         return false;
     out->throttle = (uint32_t)throttle;
+    out->quarantines = (uint32_t)quarantines;
     return true;
 }
 
@@ -276,6 +280,7 @@ change_read(const json_t *json, struct change *out)
         !form_read_text(json, "rule", change.rule, sizeof(change.rule)) ||
         !form_read_bool(json, "observed", &change.observed) ||
         !form_read_time(json, "until", 0, &change.until_s) ||
+        !form_read_time(json, "since", 0, &change.since_s) ||
         !form_read_text(json, "by", change.by, sizeof(change.by)) ||
         !form_read_text(json, "note", change.note, sizeof(change.note)) ||
         !read_evidence(json, &change.evidence) ||

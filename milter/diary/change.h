@@ -32,11 +32,13 @@ struct change {
     struct subject subject;
     char rule[VERDICT_RULE]; /* "zombie.account"; "" by hand without one */
     enum network_class class;
-    bool observed;       /* only looked on */
-    uint32_t throttle;   /* recipients per hour from now on; 0: not throttled */
-    int64_t until_s;     /* it ends by itself; 0: it does not */
-    char by[ACT_BY];     /* an operator; "" */
-    char note[ACT_NOTE]; /* what was said with it; "" */
+    bool observed;     /* only looked on */
+    uint32_t throttle; /* recipients per hour from now on; 0: not throttled */
+    int64_t until_s;   /* it ends by itself; 0: it does not */
+    int64_t since_s;   /* it had stood as `from'; 0: nobody knows */
+    uint32_t quarantines;     /* by evidence, ever; with this one */
+    char by[ACT_BY];          /* an operator; "" */
+    char note[ACT_NOTE];      /* what was said with it; "" */
     struct evidence evidence; /* from, to, when, cause, families, numbers */
     size_t n_ids;
     char ids[CHANGE_IDS][DECISION_HOST]; /* the MTA's queue ids of the last

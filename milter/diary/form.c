@@ -8,6 +8,7 @@
 
 #include "milter/line.h"
 #include "milter/stamp.h"
+#include "policy/prefix.h"
 
 bool
 form_put(json_t *json, const char *key, json_t *value)
@@ -188,40 +189,79 @@ kind_of(const char *name, size_t len)
     return SUBJECT_KINDS;
 }
 
-/*
- * Where the second part of a pair begins in TEXT, at its "+"; NULL: nowhere.
- * An address may have one before its "@", so the first behind that is taken.
- */
-static const char *
-middle_of(const char *text)
+/* A pair that is read from TEXT. */
+struct pair_text {
+    const char *text, *parts; /* all of it; from behind the colon on */
+    enum subject_kind kind1, kind2;
+};
+
+/* Can TEXT be what KIND says?  Of names hardly anything is known. */
+static bool
+is_part(enum subject_kind kind, const char *text)
 {
-    const char *at = strchr(text, '@');
+    struct prefix prefix;
+
+    return (kind != SUBJECT_CLIENT && kind != SUBJECT_PREFIX) ||
+           prefix_parse(text, &prefix, NULL) == MS_OK;
+}
+
+/* The pair whose second part begins behind PLUS, if both can be what they are
+ * called, and it is printed so again. */
+static bool
+read_pair_at(const struct pair_text *p, const char *plus, struct subject *out)
+{
+    char one[SUBJECT_PART_MAX + 1], two[SUBJECT_PART_MAX + 1];
+    char again[SUBJECT_TEXT];
+    struct subject pair;
+
+    if (plus == NULL || !unescape(p->parts, (size_t)(plus - p->parts), one) ||
+        !unescape(plus + 1, strlen(plus + 1), two) || !is_part(p->kind1, one) ||
+        !is_part(p->kind2, two) ||
+        !subject_make_pair(p->kind1, one, p->kind2, two, &pair) ||
+        strcmp(subject_print(&pair, again), p->text) != 0)
+        return false;
+    *out = pair;
+    return true;
+}
+
+/* Names may have a "+" themselves: an address before its "@", so the first
+ * behind that is tried before all others. */
+static bool
+read_pair(const struct pair_text *p, struct subject *out)
+{
+    const char *at = strchr(p->parts, '@');
     const char *plus = at != NULL ? strchr(at, '+') : NULL;
 
-    return plus != NULL ? plus : strchr(text, '+');
+    if (p->kind1 == SUBJECT_KINDS || p->kind2 == SUBJECT_KINDS)
+        return false;
+    if (read_pair_at(p, plus, out))
+        return true;
+    for (plus = strchr(p->parts, '+'); plus != NULL;
+         plus = strchr(plus + 1, '+'))
+        if (read_pair_at(p, plus, out))
+            return true;
+    return false;
 }
 
 bool
 form_read_subject(const char *text, struct subject *out)
 {
     const char *colon = strchr(text, ':');
-    const char *plus = strchr(text, '+'), *middle;
-    char one[SUBJECT_PART_MAX + 1], two[SUBJECT_PART_MAX + 1];
-    enum subject_kind kind1, kind2;
+    const char *plus = strchr(text, '+');
+    char one[SUBJECT_PART_MAX + 1];
+    enum subject_kind kind;
 
     if (colon == NULL)
         return false;
-    if (plus == NULL || plus > colon) {
-        kind1 = kind_of(text, (size_t)(colon - text));
-        return kind1 != SUBJECT_KINDS &&
-               unescape(colon + 1, strlen(colon + 1), one) &&
-               subject_make(kind1, one, out);
+    if (plus != NULL && plus < colon) {
+        const struct pair_text pair = {
+            text, colon + 1, kind_of(text, (size_t)(plus - text)),
+            kind_of(plus + 1, (size_t)(colon - plus - 1))};
+
+        return read_pair(&pair, out);
     }
-    kind1 = kind_of(text, (size_t)(plus - text));
-    kind2 = kind_of(plus + 1, (size_t)(colon - plus - 1));
-    middle = middle_of(colon + 1);
-    return kind1 != SUBJECT_KINDS && kind2 != SUBJECT_KINDS && middle != NULL &&
-           unescape(colon + 1, (size_t)(middle - colon - 1), one) &&
-           unescape(middle + 1, strlen(middle + 1), two) &&
-           subject_make_pair(kind1, one, kind2, two, out);
+    kind = kind_of(text, (size_t)(colon - text));
+    return kind != SUBJECT_KINDS &&
+           unescape(colon + 1, strlen(colon + 1), one) &&
+           subject_make(kind, one, out);
 }

@@ -71,7 +71,10 @@ static const char layout_2[] =
     " at_s INTEGER NOT NULL, due_s INTEGER NOT NULL, kind TEXT NOT NULL,"
     " subject TEXT, state TEXT NOT NULL, tries INTEGER NOT NULL,"
     " json TEXT NOT NULL);"
-    "CREATE INDEX outbox_due ON outbox(state, due_s);"
+    "CREATE INDEX outbox_due ON outbox((kind = 'webhook'), due_s)"
+    " WHERE state = 'waiting';"
+    "CREATE INDEX outbox_kind ON outbox(kind);"
+    "CREATE INDEX outbox_at ON outbox(at_s);"
     "CREATE INDEX outbox_subject ON outbox(subject, kind, at_s)"
     " WHERE subject IS NOT NULL;";
 

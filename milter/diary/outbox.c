@@ -38,38 +38,74 @@ state_of(const char *name)
 
 /* ----- writing */
 
+/* As the index has them. */
+#define WAITING_CALLS "state = 'waiting' AND (kind = '" OUTBOX_CALL "')"
+
 struct entry_work {
     struct outbox_entry *entry;
     const char *json;
+    unsigned tries;
     bool found;
+    uint64_t lost;
 };
 
 static enum ms_err
-count_waiting(struct diary *diary, int64_t *out)
+count_waiting(struct diary *diary, bool calls, int64_t *out)
 {
     struct diary_ask ask;
 
     *out = 0;
-    diary_ask(diary, "SELECT count(*) FROM outbox WHERE state = 'waiting'",
+    diary_ask(diary, "SELECT count(*) FROM outbox WHERE " WAITING_CALLS " = ?",
               &ask);
+    diary_number(&ask, calls);
     if (diary_row(&ask))
         *out = sqlite3_column_int64(ask.statement, 0);
     return diary_done(&ask);
 }
 
 static enum ms_err
+drop_call(struct diary *diary, uint64_t *lost)
+{
+    struct diary_ask ask;
+    enum ms_err err;
+
+    diary_ask(diary,
+              "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox"
+              " WHERE " WAITING_CALLS " = 1 ORDER BY due_s, seq LIMIT 1)",
+              &ask);
+    err = diary_run(&ask);
+    if (err == MS_OK)
+        *lost += (uint64_t)sqlite3_changes(diary->db);
+    return err;
+}
+
+/* One that waits needs room among its like. */
+static enum ms_err
+make_room(struct diary *diary, const struct outbox_entry *e, uint64_t *lost)
+{
+    bool call = strcmp(e->kind, OUTBOX_CALL) == 0;
+    int64_t waiting = 0;
+    enum ms_err err = count_waiting(diary, call, &waiting);
+
+    if (err != MS_OK || waiting < OUTBOX_WAITING)
+        return err;
+    if (call)
+        return drop_call(diary, lost);
+    return why_set(&diary->why, MS_BUSY, "%d letters wait already",
+                   OUTBOX_WAITING);
+}
+
+static enum ms_err
 add_entry(struct diary *diary, void *arg)
 {
-    const struct entry_work *work = arg;
+    struct entry_work *work = arg;
     struct outbox_entry *e = work->entry;
     struct diary_ask ask;
-    int64_t waiting = 0;
     enum ms_err err = MS_OK;
 
+    work->lost = 0;
     if (e->state == OUTBOX_WAITS)
-        err = count_waiting(diary, &waiting);
-    if (err == MS_OK && waiting >= OUTBOX_WAITING)
-        err = why_set(&diary->why, MS_BUSY, "%d wait already", OUTBOX_WAITING);
+        err = make_room(diary, e, &work->lost);
     if (err != MS_OK)
         return err;
     diary_ask(diary,
@@ -99,13 +135,14 @@ set_entry(struct diary *diary, void *arg)
 
     diary_ask(diary,
               "UPDATE outbox SET due_s = ?, state = ?, tries = ?, json = ?"
-              " WHERE seq = ?",
+              " WHERE seq = ? AND state = 'waiting' AND tries = ?",
               &ask);
     diary_number(&ask, e->due_s);
     diary_text(&ask, names[e->state]);
     diary_number(&ask, e->tries);
     diary_text(&ask, work->json);
     diary_number(&ask, (int64_t)e->seq);
+    diary_number(&ask, work->tries);
     err = diary_run(&ask);
     work->found = err == MS_OK && sqlite3_changes(diary->db) > 0;
     return err;
@@ -126,19 +163,23 @@ write_entry(struct diary *diary, struct entry_work *work,
 }
 
 enum ms_err
-diary_outbox_add(struct diary *diary, struct outbox_entry *entry)
+diary_outbox_add(struct diary *diary, struct outbox_entry *entry,
+                 uint64_t *lost)
 {
     struct entry_work work = {.entry = entry};
+    enum ms_err err = write_entry(diary, &work, add_entry);
 
-    return write_entry(diary, &work, add_entry);
+    if (err == MS_OK && lost != NULL)
+        *lost += work.lost;
+    return err;
 }
 
 enum ms_err
 diary_outbox_set(struct diary *diary, const struct outbox_entry *entry,
-                 bool *found)
+                 unsigned tries, bool *found)
 {
     struct outbox_entry copy = *entry;
-    struct entry_work work = {.entry = &copy};
+    struct entry_work work = {.entry = &copy, .tries = tries};
     enum ms_err err = write_entry(diary, &work, set_entry);
 
     if (err == MS_OK && found != NULL)
@@ -185,32 +226,57 @@ struct query_work {
     void *arg;
 };
 
-#define SELECT_ENTRIES                                                         \
-    "SELECT seq, at_s, due_s, kind, subject, state, tries, json FROM outbox"   \
-    " WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR kind <> ?2)"          \
-    " AND (?3 IS NULL OR subject = ?3) AND at_s > ?4 AND due_s <= ?5"          \
-    " AND (?6 <> 0 OR state <> 'waiting') AND (?7 <> 0 OR state <> 'sent')"    \
-    " AND (?8 <> 0 OR state <> 'failed') AND (?9 <> 0 OR state <> 'limited')"  \
-    " AND (?10 <> 0 OR state <> 'undeliverable')"
+/* Each is asked for as an index has it, or not at all. */
+static void
+write_find(const struct outbox_query *q, char text[DIARY_SQL])
+{
+    bool is_due = q->due_s != INT64_MAX;
+    bool waits = q->states == 1U << OUTBOX_WAITS;
+    const struct {
+        bool is_asked;
+        const char *sql;
+    } filters[] = {
+        {true, "SELECT seq, at_s, due_s, kind, subject, state, tries, json"
+               " FROM outbox WHERE +at_s > ?1"},
+        {q->seq != 0, " AND seq = ?2"},
+        {q->kind != NULL && q->subject == NULL, " AND kind = ?3"},
+        {q->kind != NULL && q->subject != NULL, " AND +kind = ?3"},
+        {q->subject != NULL, " AND subject = ?4"},
+        {is_due, " AND due_s <= ?5"},
+        {q->class != OUTBOX_BOTH, " AND (kind = '" OUTBOX_CALL "') = ?6"},
+        {waits, " AND state = 'waiting'"},
+        {!waits && q->states != 0,
+         " AND ?7 >> (CASE state WHEN 'waiting' THEN 0 WHEN 'sent' THEN 1"
+         " WHEN 'failed' THEN 2 WHEN 'limited' THEN 3 ELSE 4 END) & 1"},
+        {is_due, " ORDER BY due_s, seq LIMIT ?8"},
+        {!is_due, " ORDER BY seq DESC LIMIT ?8"},
+    };
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
+        if (filters[i].is_asked)
+            len = diary_append(text, len, filters[i].sql);
+}
+
+_Static_assert(OUTBOX_WAITS == 0 && OUTBOX_SENT == 1 && OUTBOX_FAILED == 2 &&
+                   OUTBOX_LIMITED == 3 && OUTBOX_UNDELIVERABLE == 4,
+               "the numbers of states in write_find()");
 
 static void
 ask_entries(struct diary *diary, const struct outbox_query *query,
             struct diary_ask *ask)
 {
-    unsigned states = query->states != 0 ? query->states : ~0U;
+    char sql[DIARY_SQL];
 
-    diary_ask(diary,
-              query->due_s == INT64_MAX
-                  ? SELECT_ENTRIES " ORDER BY seq DESC LIMIT ?11"
-                  : SELECT_ENTRIES " ORDER BY due_s, seq LIMIT ?11",
-              ask);
-    diary_text(ask, query->kind);
-    diary_text(ask, query->but_kind);
-    diary_text(ask, query->subject);
+    write_find(query, sql);
+    diary_ask(diary, sql, ask);
     diary_number(ask, query->since_s);
+    diary_number(ask, (int64_t)query->seq);
+    diary_text(ask, query->kind);
+    diary_text(ask, query->subject);
     diary_number(ask, query->due_s);
-    for (unsigned i = 0; i < OUTBOX_STATES; i++)
-        diary_number(ask, states >> i & 1);
+    diary_number(ask, query->class == OUTBOX_CALLS);
+    diary_number(ask, query->states);
     diary_number(ask, query->limit != 0 ? query->limit : 100);
 }
 
@@ -246,46 +312,39 @@ diary_outbox(struct diary *diary, const struct outbox_query *query,
     return diary_read(diary, read_entries, &work);
 }
 
-struct totals_work {
-    const char *kind;
-    struct outbox_totals out;
-};
-
 static enum ms_err
 read_totals(struct diary *diary, void *arg)
 {
-    struct totals_work *work = arg;
+    struct outbox_totals *out = arg;
     struct diary_ask ask;
 
-    work->out = (struct outbox_totals){.due_s = INT64_MAX};
+    *out = (struct outbox_totals){.due_s = INT64_MAX};
     diary_ask(diary,
-              "SELECT kind = ?, count(*), min(due_s) FROM outbox"
-              " WHERE state = 'waiting' GROUP BY 1",
+              "SELECT (kind = '" OUTBOX_CALL "'), count(*), min(due_s)"
+              " FROM outbox WHERE state = 'waiting' GROUP BY 1",
               &ask);
-    diary_text(&ask, work->kind);
     while (diary_row(&ask)) {
         uint64_t n = (uint64_t)sqlite3_column_int64(ask.statement, 1);
         int64_t due_s = sqlite3_column_int64(ask.statement, 2);
 
         if (sqlite3_column_int(ask.statement, 0) != 0)
-            work->out.kind = n;
+            out->calls = n;
         else
-            work->out.others = n;
-        if (due_s < work->out.due_s)
-            work->out.due_s = due_s;
+            out->letters = n;
+        if (due_s < out->due_s)
+            out->due_s = due_s;
     }
     return diary_done(&ask);
 }
 
 enum ms_err
-diary_outbox_totals(struct diary *diary, const char *kind,
-                    struct outbox_totals *out)
+diary_outbox_totals(struct diary *diary, struct outbox_totals *out)
 {
-    struct totals_work work = {.kind = kind};
-    enum ms_err err = diary_read(diary, read_totals, &work);
+    struct outbox_totals totals;
+    enum ms_err err = diary_read(diary, read_totals, &totals);
 
     if (err == MS_OK)
-        *out = work.out;
+        *out = totals;
     return err;
 }
 

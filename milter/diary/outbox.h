@@ -23,9 +23,12 @@
 
 struct diary;
 
+/* The kind of calls; all others are letters. */
+#define OUTBOX_CALL "webhook"
+
 enum {
     OUTBOX_KIND = 32,
-    OUTBOX_WAITING = 10000, /* that may wait at one time */
+    OUTBOX_WAITING = 10000, /* that may wait at one time; and as many calls */
     OUTBOX_ENDED = 10000    /* that are kept behind their end */
 };
 
@@ -55,24 +58,31 @@ const char *outbox_state_name(enum outbox_state state);
 /* All below: errors as of diary.h.  EACH is called with the diary's lock held,
  * until it returns false; the entry and its JSON are borrowed for the call. */
 
-/* Put ENTRY in; its seq is filled in.  MS_BUSY: it waits, and OUTBOX_WAITING
- * do already. */
-enum ms_err diary_outbox_add(struct diary *diary, struct outbox_entry *entry);
+/* Put ENTRY in; its seq is filled in.  Where OUTBOX_WAITING wait already a
+ * letter is MS_BUSY; a call takes the place of the one that was due first, and
+ * *LOST (NULL: nobody asks) goes up. */
+enum ms_err diary_outbox_add(struct diary *diary, struct outbox_entry *entry,
+                             uint64_t *lost);
 
-/* Write due_s, state, tries and JSON of the one of ENTRY's seq anew.  *FOUND
- * (NULL: nobody asks): it is still there. */
+/* Write due_s, state, tries and JSON of the one of ENTRY's seq anew, if it
+ * waits still and was tried TRIES times: nobody undoes what another has made of
+ * it meanwhile.  *FOUND (NULL: nobody asks): so it was. */
 enum ms_err diary_outbox_set(struct diary *diary,
-                             const struct outbox_entry *entry, bool *found);
+                             const struct outbox_entry *entry, unsigned tries,
+                             bool *found);
+
+enum outbox_class { OUTBOX_BOTH, OUTBOX_LETTERS, OUTBOX_CALLS };
 
 struct outbox_query {
-    const char *kind;     /* NULL: any */
-    const char *but_kind; /* any but this one; NULL */
-    const char *subject;  /* as printed; NULL: any */
-    unsigned states;      /* bits 1 << enum outbox_state; 0: any */
-    int64_t since_s;      /* put in behind it; INT64_MIN: any */
-    int64_t due_s;        /* due by then, the one due first in front;
-                             INT64_MAX: any, the newest in front */
-    unsigned limit;       /* 0: 100 */
+    uint64_t seq; /* this one; 0: any */
+    enum outbox_class class;
+    const char *kind;    /* NULL: any */
+    const char *subject; /* as printed; NULL: any */
+    unsigned states;     /* bits 1 << enum outbox_state; 0: any */
+    int64_t since_s;     /* put in behind it; INT64_MIN: any */
+    int64_t due_s;       /* due by then, the one due first in front;
+                            INT64_MAX: any, the newest in front */
+    unsigned limit;      /* 0: 100 */
 };
 #define OUTBOX_ANY                                                             \
     {                                                                          \
@@ -82,14 +92,12 @@ enum ms_err diary_outbox(struct diary *diary, const struct outbox_query *query,
                          bool (*each)(void *arg, const struct outbox_entry *),
                          void *arg);
 
-/* How many wait: of KIND, and of all others; and when the first of them is due
- * (INT64_MAX: none waits). */
+/* How many wait, and when the first of them is due (INT64_MAX: none waits). */
 struct outbox_totals {
-    uint64_t kind, others;
+    uint64_t letters, calls;
     int64_t due_s;
 };
-enum ms_err diary_outbox_totals(struct diary *diary, const char *kind,
-                                struct outbox_totals *out);
+enum ms_err diary_outbox_totals(struct diary *diary, struct outbox_totals *out);
 
 /* Give up what waits since before BEFORE_S: *N how many, and one of their
  * seqs in *LAST. */

@@ -49,6 +49,7 @@ diary_add_passed(struct diary *diary, const struct passed *passed, size_t n)
 struct finding {
     const char *id;      /* NULL: those of SUBJECT, */
     const char *subject; /* the newest first */
+    int64_t until_s;     /* of ID */
     unsigned limit;      /* 0: all */
     bool (*each)(void *arg, const struct passed *passed);
     void *arg;
@@ -63,13 +64,17 @@ find_passed(struct diary *diary, void *arg)
 
     diary_ask(diary,
               f->id != NULL ? "SELECT id, subject, at_s FROM passed"
-                              " WHERE id = ?1 ORDER BY n LIMIT ?3"
+                              " WHERE id = ?1 AND at_s = (SELECT max(at_s)"
+                              " FROM passed WHERE id = ?1 AND at_s <= ?4)"
+                              " ORDER BY n LIMIT ?3"
                             : "SELECT id, subject, at_s FROM passed"
-                              " WHERE subject = ?2 ORDER BY n DESC LIMIT ?3",
+                              " WHERE subject = ?2 AND ?4 IS NOT NULL"
+                              " ORDER BY n DESC LIMIT ?3",
               &ask);
     diary_text(&ask, f->id);
     diary_text(&ask, f->subject);
     diary_number(&ask, f->limit > 0 ? (int64_t)f->limit : -1);
+    diary_number(&ask, f->until_s);
     while (diary_row(&ask)) {
         diary_column(&ask, 0, p.id, sizeof(p.id));
         diary_column(&ask, 1, p.subject, sizeof(p.subject));
@@ -81,10 +86,11 @@ find_passed(struct diary *diary, void *arg)
 }
 
 enum ms_err
-diary_passed(struct diary *diary, const char *id,
+diary_passed(struct diary *diary, const char *id, int64_t until_s,
              bool (*each)(void *arg, const struct passed *passed), void *arg)
 {
-    struct finding work = {.id = id, .each = each, .arg = arg};
+    struct finding work = {
+        .id = id, .until_s = until_s, .each = each, .arg = arg};
 
     return diary_read(diary, find_passed, &work);
 }

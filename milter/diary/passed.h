@@ -31,8 +31,9 @@ enum ms_err diary_passed_of(struct diary *diary, const char *subject,
                             unsigned limit,
                             bool (*each)(void *arg, const struct passed *),
                             void *arg);
-/* Everybody (user, client, ...) for whom the message ID went out. */
-enum ms_err diary_passed(struct diary *diary, const char *id,
+/* Everybody (user, client, ...) for whom the message ID went out: the newest up
+ * to UNTIL_S, for short queue ids come again. */
+enum ms_err diary_passed(struct diary *diary, const char *id, int64_t until_s,
                          bool (*each)(void *arg, const struct passed *),
                          void *arg);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * milter/notice/deliver.c - the outbox is emptied: one entry after the other,
- * letters before calls, and after a server that is away nothing more that
- * would need it.
+ * no call while a letter is due, and after a server that is away nothing more
+ * that would need it.
  *
  * Before each try the next one is written down, so that an end of the process
  * in between, or a disk that is full, sends a letter twice at most.
@@ -17,6 +17,7 @@
 #include <syslog.h>
 
 #include "milter/notice/code.h"
+#include "milter/notice/fleet.h"
 #include "milter/notice/hook.h"
 #include "milter/notice/letter.h"
 #include "milter/notice/post.h"
@@ -53,8 +54,9 @@ make_code(struct notice *notice, const struct config *config,
 
     out[0] = '\0';
     if (notice_entry_kind(entry, &about) != NOTICE_QUARANTINED ||
-        change->evidence.cause != CAUSE_EVIDENCE || rule == NULL ||
-        !rule->self_release || !notice_entry_flag(entry, "apart"))
+        change->evidence.cause != CAUSE_EVIDENCE || change->quarantines > 1 ||
+        rule == NULL || !rule->self_release ||
+        !notice_entry_flag(entry, "apart"))
         return;
     if (entry->seq != 0)
         code_make(notice_key(notice), change, out);
@@ -160,13 +162,14 @@ send_letter(struct notice *notice, const struct config *config,
 
 static enum transfer_end
 send_call(struct notice *notice, const struct config *config,
-          const struct outbox_entry *entry, struct why *why)
+          const struct outbox_entry *entry, long *pause_s, struct why *why)
 {
     struct hook hook = {
         .url = config->notice.webhook,
         .key = config->notice.webhook_key,
         .now_s = notice->is.now(notice->is.arg).wall.s,
         .stop = &notice->stop,
+        .pause_s = pause_s,
     };
     char *body;
     enum transfer_end end = TRANSFER_AGAIN;
@@ -187,7 +190,7 @@ send_call(struct notice *notice, const struct config *config,
 /* One of another version is refused: it will never be understood. */
 static enum transfer_end
 send_entry(struct notice *notice, const struct outbox_entry *entry,
-           bool is_call, struct why *why)
+           bool is_call, long *pause_s, struct why *why)
 {
     const struct config *config = daemon_config_get(notice->is.daemon);
     struct change *change = malloc(sizeof(*change));
@@ -197,7 +200,7 @@ send_entry(struct notice *notice, const struct outbox_entry *entry,
         (void)why_set(why, MS_NOMEM, "no memory");
         end = TRANSFER_AGAIN;
     } else if (is_call) {
-        end = send_call(notice, config, entry, why);
+        end = send_call(notice, config, entry, pause_s, why);
     } else if (change_read(json_object_get(entry->json, "change"), change) ==
                MS_OK) {
         end = send_letter(notice, config, entry, change, why);
@@ -238,17 +241,31 @@ count_end(struct notice *notice, enum transfer_end end, bool is_call)
         atomic_fetch_add(is_call ? &notice->calls_failed : &notice->failed, 1);
 }
 
+/* How long nothing more is tried: as the server asks, but not less than we
+ * would wait anyway. */
+static int64_t
+pause_of(unsigned failures, long asked_s)
+{
+    int64_t s = gap(failures);
+
+    if (asked_s > s)
+        s = asked_s;
+    return s < NOTICE_GAP_MOST_S ? s : NOTICE_GAP_MOST_S;
+}
+
 /* Is anybody there?  Told once when that changes. */
 static void
 note_way(struct notice *notice, struct notice_way *way, enum transfer_end end,
-         const struct why *why, int64_t now_s)
+         long asked_s, const struct why *why)
 {
+    int64_t now_s = notice->is.now(notice->is.arg).wall.s;
+
     if (end == TRANSFER_AWAY) {
         if (way->failures++ == 0)
             journal_say(journal_of(notice), LOG_WARNING,
                         "notice: %s cannot be sent: %s; they wait on disk",
                         way->what, why->text);
-        way->away_until_s = now_s + gap(way->failures);
+        way->away_until_s = now_s + pause_of(way->failures, asked_s);
         return;
     }
     if (way->failures > 0)
@@ -271,59 +288,138 @@ record(struct notice *notice, struct outbox_entry *entry, enum transfer_end end,
         entry->state = OUTBOX_SENT;
     if (end == TRANSFER_REFUSED)
         entry->state = OUTBOX_UNDELIVERABLE;
-    return diary_outbox_set(notice->is.diary, entry, NULL);
+    return diary_outbox_set(notice->is.diary, entry, entry->tries, NULL);
+}
+
+/* Take ENTRY up, so that nobody else changes what becomes of it. */
+static enum ms_err
+claim(struct notice *notice, struct outbox_entry *entry, int64_t now_s,
+      bool *found)
+{
+    unsigned tries = entry->tries++;
+
+    entry->due_s = now_s + gap(entry->tries);
+    return diary_outbox_set(notice->is.diary, entry, tries, found);
+}
+
+static enum ms_err
+try_claimed(struct notice *notice, struct notice_way *way,
+            struct outbox_entry *entry)
+{
+    bool is_call = way == &notice->hooks;
+    struct why why = {""};
+    long asked_s = 0;
+    enum transfer_end end = send_entry(notice, entry, is_call, &asked_s, &why);
+
+    if (atomic_load(&notice->stop) && end != TRANSFER_DONE)
+        return MS_OK; /* not its fault */
+    count_end(notice, end, is_call);
+    note_way(notice, way, end, asked_s, &why);
+    tell_end(notice, entry, end, &why);
+    return record(notice, entry, end, &why);
+}
+
+/* Was the quarantine, whose end ENTRY tells, ever told?  If the letter about it
+ * could not go, neither does. */
+static enum ms_err
+look_before(struct notice *notice, struct outbox_entry *entry, bool *goes)
+{
+    static const char why[] = "overtaken: nobody was told of the quarantine";
+    struct outbox_query query = OUTBOX_ANY;
+    struct notice_some some;
+    enum ms_err err;
+
+    query.seq =
+        (uint64_t)json_integer_value(json_object_get(entry->json, "after"));
+    *goes = query.seq == 0;
+    if (*goes)
+        return MS_OK;
+    err = notice_read_some(notice, &query, &some);
+    if (err != MS_OK)
+        return err;
+    *goes = some.n > 0 && some.entry[0].state == OUTBOX_SENT;
+    if (some.n > 0 && some.entry[0].state == OUTBOX_WAITS)
+        (void)notice_overtake(notice, &some.entry[0],
+                              "overtaken: it ended before the letter could go");
+    notice_free_some(&some);
+    if (!*goes)
+        (void)notice_overtake(notice, entry, why);
+    return MS_OK;
 }
 
 static enum ms_err
 try_entry(struct notice *notice, struct notice_way *way,
           struct outbox_entry *entry, int64_t now_s)
 {
-    bool is_call = way == &notice->hooks, found = false;
-    struct why why = {""};
-    enum transfer_end end;
-    enum ms_err err;
+    bool goes = false;
+    enum ms_err err = look_before(notice, entry, &goes);
 
-    entry->tries++;
-    entry->due_s = now_s + gap(entry->tries);
-    err = diary_outbox_set(notice->is.diary, entry, &found);
-    if (err != MS_OK || !found) /* it has been forgotten meanwhile */
+    if (err != MS_OK || !goes)
         return err;
-    end = send_entry(notice, entry, is_call, &why);
-    if (atomic_load(&notice->stop) && end != TRANSFER_DONE)
-        return MS_OK; /* not its fault */
-    count_end(notice, end, is_call);
-    note_way(notice, way, end, &why, now_s);
-    tell_end(notice, entry, end, &why);
-    return record(notice, entry, end, &why);
+    atomic_store(&notice->sending, entry->seq);
+    err = claim(notice, entry, now_s, &goes);
+    if (err == MS_OK && goes) /* or it was overtaken, or forgotten */
+        err = try_claimed(notice, way, entry);
+    atomic_store(&notice->sending, 0);
+    return err;
 }
 
 /* ----- all that is due */
 
+/* The first that is due, MOST of them at most: *N how many were tried. */
 static enum ms_err
-empty(struct notice *notice, struct notice_way *way, int64_t now_s)
+send_due(struct notice *notice, struct notice_way *way, unsigned most,
+         unsigned *n)
 {
+    int64_t now_s = notice->is.now(notice->is.arg).wall.s;
     struct outbox_query query = OUTBOX_ANY;
     struct notice_some some;
-    enum ms_err err = MS_OK;
-    size_t n = 1;
+    enum ms_err err;
 
-    if (way == &notice->hooks)
-        query.kind = NOTICE_WEBHOOK;
-    else
-        query.but_kind = NOTICE_WEBHOOK;
+    *n = 0;
+    if (now_s < way->away_until_s || atomic_load(&notice->stop))
+        return MS_OK;
+    query.class = way == &notice->hooks ? OUTBOX_CALLS : OUTBOX_LETTERS;
     query.states = 1U << OUTBOX_WAITS;
     query.due_s = now_s;
-    query.limit = NOTICE_SOME;
-    while (err == MS_OK && n > 0 && now_s >= way->away_until_s &&
-           !atomic_load(&notice->stop)) {
-        err = notice_read_some(notice, &query, &some);
-        n = err == MS_OK ? some.n : 0;
-        for (size_t i = 0; err == MS_OK && i < n; i++)
-            if (now_s >= way->away_until_s && !atomic_load(&notice->stop))
-                err = try_entry(notice, way, &some.entry[i], now_s);
-        if (n > 0)
-            notice_free_some(&some);
+    query.limit = most;
+    err = notice_read_some(notice, &query, &some);
+    if (err != MS_OK)
+        return err;
+    for (size_t i = 0; err == MS_OK && i < some.n; i++)
+        if (way->away_until_s <= now_s && !atomic_load(&notice->stop)) {
+            err = try_entry(notice, way, &some.entry[i], now_s);
+            (*n)++;
+        }
+    notice_free_some(&some);
+    return err;
+}
+
+static enum ms_err
+send_letters(struct notice *notice)
+{
+    enum ms_err err = MS_OK;
+    unsigned n = 1;
+
+    while (err == MS_OK && n > 0)
+        err = send_due(notice, &notice->letters, NOTICE_SOME, &n);
+    return err;
+}
+
+/* Between two calls letters are looked for.  *MORE: some calls are left for the
+ * next time. */
+static enum ms_err
+send_all(struct notice *notice, bool *more)
+{
+    enum ms_err err = send_letters(notice);
+    unsigned n = 1, calls = 0;
+
+    for (; err == MS_OK && n > 0 && calls < NOTICE_CALLS; calls++) {
+        err = send_due(notice, &notice->hooks, 1, &n);
+        if (err == MS_OK && n > 0)
+            err = send_letters(notice);
     }
+    *more = n > 0;
     return err;
 }
 
@@ -386,6 +482,8 @@ free_again(const struct notice_way *way, int64_t now_s, int64_t until_s)
 static int64_t
 next_due(const struct notice *notice, int64_t due_s, int64_t now_s)
 {
+    if (notice->look_s > now_s && notice->look_s < due_s)
+        due_s = notice->look_s;
     if (due_s > now_s)
         return due_s;
     return free_again(&notice->letters, now_s,
@@ -398,6 +496,7 @@ notice_deliver(struct notice *notice)
     int64_t now_s = notice->is.now(notice->is.arg).wall.s;
     struct outbox_totals totals = {0, 0, INT64_MAX};
     int64_t next_s = now_s + NOTICE_GAP_S;
+    bool more = false;
     enum ms_err err;
 
     (void)pthread_mutex_lock(&notice->beating);
@@ -405,17 +504,17 @@ notice_deliver(struct notice *notice)
         notice->letters.away_until_s = 0;
     err = give_up(notice, now_s);
     if (err == MS_OK)
-        err = empty(notice, &notice->letters, now_s);
+        err = fleet_look(notice, now_s);
     if (err == MS_OK)
-        err = empty(notice, &notice->hooks, now_s);
+        err = send_all(notice, &more);
     if (err == MS_OK)
         err = tidy(notice, now_s);
     if (err == MS_OK)
-        err = diary_outbox_totals(notice->is.diary, NOTICE_WEBHOOK, &totals);
+        err = diary_outbox_totals(notice->is.diary, &totals);
     if (err == MS_OK) {
-        atomic_store(&notice->calls_waiting, totals.kind);
-        atomic_store(&notice->waiting, totals.others);
-        next_s = next_due(notice, totals.due_s, now_s);
+        atomic_store(&notice->calls_waiting, totals.calls);
+        atomic_store(&notice->waiting, totals.letters);
+        next_s = more ? now_s : next_due(notice, totals.due_s, now_s);
     }
     conclude(notice, err);
     (void)pthread_mutex_unlock(&notice->beating);

@@ -3,6 +3,7 @@
 
 #include "milter/notice/hook.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,6 +90,7 @@ describe(CURL *curl, const struct hook *hook, struct curl_slist *headers)
     return fine;
 }
 
+/* What is wrong with the server, or too much for it, is so for every call. */
 static enum transfer_end
 judge(const struct transfer *t, CURLcode code, long status, struct why *why)
 {
@@ -96,10 +98,24 @@ judge(const struct transfer *t, CURLcode code, long status, struct why *why)
         return TRANSFER_DONE;
     if (code == CURLE_OK) {
         (void)why_set(why, MS_UNAVAIL, "it answers %ld", status);
-        return TRANSFER_AGAIN;
+        return status == 429 || (status >= 500 && status <= 599)
+                   ? TRANSFER_AWAY
+                   : TRANSFER_AGAIN;
     }
     transfer_why(t, code, why);
     return TRANSFER_AWAY;
+}
+
+/* Retry-After (RFC 9110 section 10.2.3), as seconds. */
+static void
+note_pause(const struct hook *hook, CURL *curl)
+{
+    curl_off_t s = 0;
+
+    if (hook->pause_s == NULL)
+        return;
+    (void)curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &s);
+    *hook->pause_s = s > 0 && s < LONG_MAX ? (long)s : 0;
 }
 
 enum transfer_end
@@ -119,6 +135,7 @@ hook_call(const struct hook *hook, struct why *why)
         } else if (describe(t.curl, hook, headers)) {
             code = transfer_run(&t, &status);
             end = judge(&t, code, status, why);
+            note_pause(hook, t.curl);
         }
         transfer_finish(&t);
     }

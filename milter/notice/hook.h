@@ -22,6 +22,7 @@ struct hook {
     int64_t now_s;
     const struct transfer_bounds *bounds; /* NULL: the usual ones */
     const atomic_bool *stop;              /* NULL: never */
+    long *pause_s; /* how long the server asks us to wait; NULL: nobody asks */
 };
 
 /* HMAC-SHA256 (RFC 2104) with KEY of NOW_S in decimal digits, a full stop and
@@ -29,8 +30,8 @@ struct hook {
 void hook_sign(const char *key, int64_t now_s, const char *body,
                char out[HOOK_SIGNATURE]);
 
-/* POST it.  DONE: 2xx; AGAIN: any other answer, or no memory; AWAY: none.  WHY,
- * unless it is done. */
+/* POST it.  DONE: 2xx; AWAY: no answer, 5xx, or 429 (too many calls); AGAIN:
+ * any other answer, or no memory.  WHY, unless it is done. */
 enum transfer_end hook_call(const struct hook *hook, struct why *why);
 
 /* MS_INVALID: no URL that can be called. */

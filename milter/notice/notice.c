@@ -220,6 +220,7 @@ notice_counts(struct notice *notice, struct notice_counts *out)
         .hooks = atomic_load(&notice->called),
         .hooks_failed = atomic_load(&notice->calls_failed),
         .hooks_waiting = atomic_load(&notice->calls_waiting),
+        .hooks_lost = atomic_load(&notice->calls_lost),
     };
 }
 

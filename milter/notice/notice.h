@@ -28,6 +28,11 @@ struct notice_needs {
     const struct sitekey *key; /* of the site, for codes; NULL: a random one,
                                   kept in the diary */
     const char *host;
+    /* The newest changes of all hosts of the fleet, until EACH returns false;
+     * errors of clerk_fleet_changes().  May wait.  NULL: this host is alone. */
+    enum ms_err (*changes)(void *arg,
+                           bool (*each)(void *each_arg, const struct change *),
+                           void *each_arg);
     struct store_time (*now)(void *arg);
     void *arg;
 };
@@ -42,7 +47,8 @@ void notice_beat(struct notice *notice); /* tests: what the thread does */
 /*
  * CHANGE happened: have letters and webhook written where its rule, the change
  * and `at_most` say so.  Observed ones go to nobody but the webhook.  What is
- * lost for want of memory or disk is told in the log.
+ * lost for want of memory or disk is told in the log.  Who was told of a
+ * quarantine is told of its end by the same host, whichever has ended it.
  */
 void notice_change(struct notice *notice, const struct change *change);
 
@@ -93,6 +99,7 @@ struct notice_counts {
                              that failed; kept back by `at_most`; no address */
     uint64_t waiting;
     uint64_t hooks, hooks_failed, hooks_waiting;
+    uint64_t hooks_lost; /* too many waited */
 };
 void notice_counts(struct notice *notice, struct notice_counts *out);
 

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { URL = 512, HOST = 256 };
+enum {
+    URL = 512,
+    HOST = 256,
+    GREETED = 3 /* greeting, EHLO or HELO, MAIL */
+};
 
 static const struct transfer_bounds usual = {10000, 30000, 60000};
 
@@ -125,17 +129,15 @@ describe(CURL *curl, const struct post *post, const char *url, const char *path,
 }
 
 /* Was it the letter that the server did not like, or is it no use to try
- * others? */
+ * others?  All are the same to it up to their recipients; and 530 (RFC 4954) is
+ * about who we are. */
 static enum transfer_end
 judge(const struct transfer *t, CURLcode code, long status)
 {
-    curl_off_t sent = 0;
-    bool of_letter;
+    bool of_letter = t->agreed >= GREETED && status != 530;
 
     if (code == CURLE_OK)
         return TRANSFER_DONE;
-    (void)curl_easy_getinfo(t->curl, CURLINFO_SIZE_UPLOAD_T, &sent);
-    of_letter = code == CURLE_SEND_ERROR || sent > 0;
     if (of_letter && status >= 500 && status <= 599)
         return TRANSFER_REFUSED;
     if (of_letter && status >= 400 && status <= 499 && status != 421)

@@ -23,8 +23,9 @@ struct post {
 
 /*
  * Hand it over.  AGAIN: the server has put it off (4xx), or there is no memory;
- * REFUSED: 5xx for this letter; AWAY: no connection, no answer in time, it
- * broke off, or it takes nothing at all.  WHY, unless it is done.
+ * REFUSED: 5xx for its recipient or itself; AWAY: no connection, no answer in
+ * time, it broke off, or it takes nothing at all: 5xx before, or 530.  WHY,
+ * unless it is done.
  */
 enum transfer_end post_letter(const struct post *post, struct why *why);
 

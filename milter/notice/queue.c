@@ -12,9 +12,12 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "milter/diary/form.h"
 #include "milter/notice/inside.h"
 #include "milter/notice/say.h"
 #include "milter/stamp.h"
+
+enum { LOST_S = 60 /* between two lines about calls */ };
 
 /* ----- entries */
 
@@ -92,6 +95,17 @@ notice_entry_kind(const struct outbox_entry *entry, enum notice_kind *about)
     return postmaster ? NOTICE_POSTMASTER : *about;
 }
 
+const char *
+notice_entry_change(const struct outbox_entry *entry, int64_t *at_s)
+{
+    const json_t *change = json_object_get(entry->json, "change");
+    const char *id = json_string_value(json_object_get(change, "id"));
+
+    if (!form_read_time(change, "at", 0, at_s))
+        *at_s = 0;
+    return id != NULL ? id : "";
+}
+
 /* ----- a change */
 
 /* What is put in while a change is told. */
@@ -103,6 +117,7 @@ struct telling {
     char subject[SUBJECT_TEXT];
     int64_t now_s;
     char told[ADDRESS_TEXT]; /* where the owner will be; "": nowhere */
+    uint64_t after;          /* the letter that is on its way; 0: none is */
 };
 
 static void
@@ -117,6 +132,28 @@ lost(const struct telling *t, const char *kind, enum ms_err err)
                 t->change->id, why.text);
 }
 
+/* Nobody has taken calls for so long that the oldest make room. */
+static void
+note_lost(struct notice *notice, uint64_t n, int64_t now_s)
+{
+    uint64_t all = atomic_fetch_add(&notice->calls_lost, n) + n;
+    bool tell = false;
+
+    if (n == 0)
+        return;
+    (void)pthread_mutex_lock(&notice->lock);
+    if (now_s < notice->lost_told_s || now_s >= notice->lost_told_s + LOST_S) {
+        notice->lost_told_s = now_s;
+        tell = true;
+    }
+    (void)pthread_mutex_unlock(&notice->lock);
+    if (tell)
+        journal_say(daemon_journal(notice->is.daemon), LOG_ERR,
+                    "notice: %d calls of the webhook wait: the oldest are "
+                    "dropped (%llu so far)",
+                    OUTBOX_WAITING, (unsigned long long)all);
+}
+
 /* Put in an entry of KIND with MORE (moved; NULL: no memory). */
 static void
 put_in(const struct telling *t, const char *kind, enum outbox_state state,
@@ -125,6 +162,7 @@ put_in(const struct telling *t, const char *kind, enum outbox_state state,
     struct outbox_entry *entry = calloc(1, sizeof(*entry));
     json_t *change = change_json(t->change);
     enum ms_err err = MS_NOMEM;
+    uint64_t gone = 0;
 
     if (entry != NULL && more != NULL && change != NULL &&
         json_object_set(more, "change", change) == 0) {
@@ -134,10 +172,11 @@ put_in(const struct telling *t, const char *kind, enum outbox_state state,
         (void)snprintf(entry->kind, sizeof(entry->kind), "%s", kind);
         (void)snprintf(entry->subject, sizeof(entry->subject), "%s",
                        t->subject);
-        err = diary_outbox_add(t->notice->is.diary, entry);
+        err = diary_outbox_add(t->notice->is.diary, entry, &gone);
     }
     if (err != MS_OK)
         lost(t, kind, err);
+    note_lost(t->notice, gone, t->now_s);
     json_decref(change);
     json_decref(more);
     free(entry);
@@ -177,9 +216,9 @@ put_letter(struct telling *t, const char *kind, const struct addressee *contact)
     if (enough)
         atomic_fetch_add(&t->notice->limited, 1);
     put_in(t, kind, enough ? OUTBOX_LIMITED : OUTBOX_WAITS,
-           json_pack("{s:s, s:s, s:b, s:s}", "to", contact->address, "language",
-                     contact->language, "apart", contact->apart, "told",
-                     t->told));
+           json_pack("{s:s, s:s, s:b, s:s, s:I}", "to", contact->address,
+                     "language", contact->language, "apart", contact->apart,
+                     "told", t->told, "after", (json_int_t)t->after));
 }
 
 /* Nobody can be told. */
@@ -210,48 +249,70 @@ find_owner(const struct config *config, const struct subject *subject,
 
 /* ----- a release */
 
-/* The letter has not gone, and is not true any more. */
-static void
-overtake(const struct telling *t, struct outbox_entry *entry)
+bool
+notice_overtake(struct notice *notice, struct outbox_entry *entry,
+                const char *why)
 {
+    bool found = false;
+
+    if (atomic_load(&notice->sending) == entry->seq ||
+        json_object_set_new(entry->json, "error", json_string(why)) != 0)
+        return false;
     entry->state = OUTBOX_LIMITED;
-    if (json_object_set_new(
-            entry->json, "error",
-            json_string("overtaken: it ended before the letter could go")) != 0)
-        return;
-    (void)diary_outbox_set(t->notice->is.diary, entry, NULL);
+    return diary_outbox_set(notice->is.diary, entry, entry->tries, &found) ==
+               MS_OK &&
+           found;
+}
+
+/* E is a letter to the owner from before T's change: it is not sent if it still
+ * waits.  True: it has told, or tells, of the quarantine that has ended. */
+static bool
+end_letter(struct telling *t, struct outbox_entry *e)
+{
+    enum notice_kind about, kind = notice_entry_kind(e, &about);
+    int64_t at_s;
+    bool same;
+
+    (void)notice_entry_change(e, &at_s);
+    same =
+        kind == NOTICE_QUARANTINED && at_s != 0 && at_s == t->change->since_s;
+    if (kind == NOTICE_POSTMASTER || kind == NOTICE_KINDS ||
+        (!same && at_s > t->change->evidence.at_s))
+        return false;
+    if (e->state != OUTBOX_WAITS)
+        return same && e->state == OUTBOX_SENT;
+    if (notice_overtake(t->notice, e,
+                        "overtaken: it ended before the letter could go") ||
+        !same)
+        return false;
+    t->after = e->seq;
+    return true;
 }
 
 /* Letters to the owner that still wait are not sent: the last word counts.
  * Was he told of the quarantine? then in *OUT where. */
 static bool
-was_told(const struct telling *t, struct addressee *out)
+was_told(struct telling *t, struct addressee *out)
 {
     struct outbox_query query = OUTBOX_ANY;
     struct notice_some some;
-    bool seen = false, told = false;
-    enum notice_kind about;
+    bool told = false;
 
     query.subject = t->subject;
-    query.but_kind = NOTICE_WEBHOOK;
+    query.class = OUTBOX_LETTERS;
     query.limit = 2 * NOTICE_SOME;
     if (notice_read_some(t->notice, &query, &some) != MS_OK)
         return false;
     for (size_t i = 0; i < some.n; i++) {
         struct outbox_entry *e = &some.entry[i];
-        enum notice_kind kind = notice_entry_kind(e, &about);
 
-        if (kind == NOTICE_QUARANTINED && !seen) {
-            seen = true;
-            told = e->state == OUTBOX_SENT;
-            (void)snprintf(out->address, sizeof(out->address), "%s",
-                           notice_entry_text(e, "to"));
-            (void)snprintf(out->language, sizeof(out->language), "%s",
-                           notice_entry_text(e, "language"));
-        }
-        if (kind != NOTICE_POSTMASTER && kind != NOTICE_KINDS &&
-            e->state == OUTBOX_WAITS)
-            overtake(t, e);
+        if (!end_letter(t, e) || told)
+            continue;
+        told = true;
+        (void)snprintf(out->address, sizeof(out->address), "%s",
+                       notice_entry_text(e, "to"));
+        (void)snprintf(out->language, sizeof(out->language), "%s",
+                       notice_entry_text(e, "language"));
     }
     notice_free_some(&some);
     return told;
@@ -299,6 +360,8 @@ about_of(const struct evidence *e)
 {
     bool was = e->from == STANDING_QUARANTINED;
 
+    if (e->cause == CAUSE_ENFORCE) /* it never acted: nobody was told */
+        return NOTICE_KINDS;
     if (e->to == STANDING_QUARANTINED)
         return was ? NOTICE_KINDS : NOTICE_QUARANTINED;
     if (was)
@@ -308,11 +371,18 @@ about_of(const struct evidence *e)
     return NOTICE_KINDS;
 }
 
+static unsigned
+notify_of(const struct telling *t)
+{
+    const struct zombie *rule = say_rule(t->config, t->change);
+
+    return rule != NULL ? rule->notify : (unsigned)NOTIFY_POSTMASTER;
+}
+
 static void
 tell(struct telling *t)
 {
-    const struct zombie *rule = say_rule(t->config, t->change);
-    unsigned notify = rule != NULL ? rule->notify : (unsigned)NOTIFY_POSTMASTER;
+    unsigned notify = notify_of(t);
 
     if (t->config->notice.webhook != NULL)
         put_in(t, NOTICE_WEBHOOK, OUTBOX_WAITS, json_object());
@@ -325,18 +395,59 @@ tell(struct telling *t)
         tell_postmaster(t);
 }
 
+static void
+begin_telling(struct notice *notice, const struct change *change,
+              struct telling *t)
+{
+    *t = (struct telling){.notice = notice, .change = change};
+    t->config = daemon_config_get(notice->is.daemon);
+    t->about = about_of(&change->evidence);
+    t->now_s = notice->is.now(notice->is.arg).wall.s;
+    (void)subject_print(&change->subject, t->subject);
+}
+
 void
 notice_change(struct notice *notice, const struct change *change)
 {
-    struct telling t = {.notice = notice, .change = change};
+    struct telling t;
 
-    t.config = daemon_config_get(notice->is.daemon);
-    t.about = about_of(&change->evidence);
-    t.now_s = notice->is.now(notice->is.arg).wall.s;
-    (void)subject_print(&change->subject, t.subject);
+    begin_telling(notice, change, &t);
     tell(&t);
     daemon_config_put(notice->is.daemon, t.config);
     notice_poke(notice);
+}
+
+/* Is there a letter about this very change? */
+static bool
+is_put_in(const struct telling *t)
+{
+    struct outbox_query query = OUTBOX_ANY;
+    struct notice_some some;
+    bool is = false;
+    int64_t at_s;
+
+    query.subject = t->subject;
+    query.kind = notice_kind_name(t->about);
+    if (notice_read_some(t->notice, &query, &some) != MS_OK)
+        return true; /* rather not than twice */
+    for (size_t i = 0; i < some.n && !is; i++)
+        is = strcmp(notice_entry_change(&some.entry[i], &at_s),
+                    t->change->id) == 0;
+    notice_free_some(&some);
+    return is;
+}
+
+void
+notice_heard(struct notice *notice, const struct change *change)
+{
+    struct telling t;
+
+    begin_telling(notice, change, &t);
+    if (t.config->notice.from != NULL && !change->observed &&
+        t.about == NOTICE_RELEASED && (notify_of(&t) & NOTIFY_OWNER) != 0 &&
+        !is_put_in(&t))
+        tell_owner(&t);
+    daemon_config_put(notice->is.daemon, t.config);
 }
 
 /* ----- what can be asked */
@@ -434,12 +545,12 @@ static enum ms_err
 hurry(struct notice *notice, const struct outbox_entry *entry, unsigned *n)
 {
     struct outbox_entry now = *entry;
+    bool found = false;
     enum ms_err err;
 
     now.due_s = notice->is.now(notice->is.arg).wall.s;
-    err = diary_outbox_set(notice->is.diary, &now, NULL);
-    if (err == MS_OK)
-        (*n)++;
+    err = diary_outbox_set(notice->is.diary, &now, entry->tries, &found);
+    *n += err == MS_OK && found;
     return err;
 }
 
@@ -463,7 +574,7 @@ put_again(struct notice *notice, const struct config *config,
         again.state = OUTBOX_WAITS;
         again.tries = 0;
         again.at_s = again.due_s = notice->is.now(notice->is.arg).wall.s;
-        err = diary_outbox_add(notice->is.diary, &again);
+        err = diary_outbox_add(notice->is.diary, &again, NULL);
         if (err == MS_OK)
             (*n)++;
     }
@@ -497,7 +608,7 @@ notice_resend(struct notice *notice, const struct subject *subject, unsigned *n)
     unsigned sent = 0;
 
     query.subject = subject_print(subject, text);
-    query.but_kind = NOTICE_WEBHOOK;
+    query.class = OUTBOX_LETTERS;
     query.limit = NOTICE_SOME;
     if (config->notice.from != NULL)
         err = notice_read_some(notice, &query, &some);

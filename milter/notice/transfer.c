@@ -32,6 +32,9 @@ hear_head(char *bytes, size_t size, size_t n, void *arg)
     t->heard += len;
     while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
         len--;
+    if (len >= 3 && (bytes[0] == '2' || bytes[0] == '3') &&
+        (len == 3 || bytes[3] == ' ') && memcmp(bytes, "221", 3) != 0)
+        t->agreed++;
     if (len > 0 && (bytes[0] == '4' || bytes[0] == '5'))
         (void)line_print(LINE_KIND_TEXT, bytes, len, t->last, sizeof(t->last));
     return t->heard <= TRANSFER_MOST ? size * n : 0;

@@ -36,6 +36,7 @@ struct transfer {
     CURL *curl;
     const atomic_bool *stop;
     size_t heard;
+    unsigned agreed;          /* SMTP replies of 2xx and 3xx; but to QUIT */
     char last[TRANSFER_LINE]; /* SMTP reply of 4xx or 5xx */
     char error[CURL_ERROR_SIZE];
 };

@@ -164,6 +164,8 @@ set_back(struct detector *d, int64_t now_s)
         d->first_s = now_s;
     if (d->above_s > now_s)
         d->above_s = now_s;
+    if (d->released_s > now_s)
+        d->released_s = now_s;
     if (d->content_hour_s > now_s)
         d->content_hour_s = now_s - now_s % HOUR_S;
     d->since_s -= ahead_s;
@@ -295,6 +297,15 @@ note(struct detector *d, const struct detector_tuning *t,
     d->judged_day += (double)e->spam + e->clean;
     d->unknown_day += e->unknown;
     d->complaints_day += e->complaints;
+}
+
+bool
+detector_forgets(const struct detector *d, const struct detector_event *event,
+                 struct wall now)
+{
+    int64_t since_s = event->since.s != 0 ? event->since.s : event->at.s;
+
+    return since_s <= d->released_s && d->released_s <= now.s + JITTER_S;
 }
 
 bool

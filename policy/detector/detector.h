@@ -43,12 +43,14 @@ void detector_tuning(enum network_class class, struct detector_tuning *out);
 /* One message, or several merged; or what is learned of one later. */
 struct detector_event {
     struct wall at;
+    struct wall since;          /* of the oldest of several merged; 0: AT */
     const uint64_t *recipients; /* keyed hashes of whom it was addressed to,
                                    those refused as unknown too; borrowed */
     size_t n_recipients;
     uint32_t more;     /* recipients beyond these, whose hashes are not known:
                           neither new nor known */
-    uint32_t messages; /* 1; 0: this is about an earlier one */
+    uint32_t messages; /* that this is made of, for whoever queues and tells it;
+                          0: it is about an earlier one.  Not evidence */
     uint32_t spam, clean; /* of them, what a filter said; neither: no verdict */
     uint64_t message_id;  /* keyed hash, of all of them; 0: none.  Copies of one
                              message are weak witnesses */
@@ -93,8 +95,14 @@ struct detector {
     uint32_t quarantines; /* by evidence, ever: for the ladder */
     int64_t first_s;      /* first event */
     uint64_t taken_back;  /* the freeze that was last applied; opaque */
+    int64_t released_s;   /* it was last let go, by whatever; 0: never */
     struct evidence last; /* of the last change of standing; its to is
                              STANDING_NORMAL and at 0: there was none */
+
+    /* Of whoever keeps it; opaque. */
+    uint64_t rule;    /* id of the one that judged last; 0: none */
+    uint64_t wrote;   /* by whom it was last written ... */
+    uint64_t changed; /* ... and its standing last changed */
 };
 
 /* Nothing is known. */
@@ -120,6 +128,12 @@ void detector_score(const struct detector *d,
  * Nothing counts while it stands quarantined. */
 bool detector_note(struct detector *d, const struct detector_tuning *tuning,
                    const struct detector_event *event);
+
+/* Was EVENT, or some of it, before D was last let go?  Then it is forgotten as
+ * what was noted by then.  A release from a clock that is ahead of NOW says
+ * nothing. */
+bool detector_forgets(const struct detector *d,
+                      const struct detector_event *event, struct wall now);
 
 /* What time alone does: throttled for an hour under 30 becomes watched, watched
  * under 10 normal, probation ends.  UNTIL_S has come: as if released, for
@@ -153,10 +167,11 @@ void detector_lease(struct detector *d, enum evidence_cause cause,
 void detector_demote(struct detector *d, enum evidence_cause cause,
                      struct wall now);
 
-/* FAMILY (content) is not to be believed: what it was given in the last hour is
- * taken back, once for each FREEZE (a number that names it, not 0).  True if
- * the standing is another: a throttle or quarantine of that hour that would not
- * have come without it is watched, or normal, again. */
+/* FAMILY (content) is not to be believed: what it was given in this hour of the
+ * clock and the one before is taken back, once for each FREEZE (a number that
+ * names it, not 0).  True if the standing is another: a throttle or quarantine
+ * of the last two hours that would not have come without it is watched, or
+ * normal, again. */
 bool detector_take_back(struct detector *d,
                         const struct detector_tuning *tuning, uint64_t freeze,
                         struct wall now);

@@ -7,6 +7,7 @@
  */
 #include <config.h>
 
+#include <endian.h>
 #include <math.h>
 #include <string.h>
 
@@ -106,6 +107,10 @@ static const struct field fields[] = {
     ONE(KIND_U32, 0, last.usual_networks),
     ONE(KIND_U32, 0, last.senders),
     ONE(KIND_U32, 0, last.usual_senders),
+    ONE(KIND_TIME, TIME_MOST, released_s),
+    ONE(KIND_U64, 0, rule),
+    ONE(KIND_U64, 0, wrote),
+    ONE(KIND_U64, 0, changed),
 };
 
 /* In memory and as stored; an enum is an unsigned int with our compilers. */
@@ -141,14 +146,22 @@ get(const uint8_t *in, size_t width)
     return n;
 }
 
-/* FNV-1a: any one byte that is another changes it. */
+/* FNV-1a of words of eight bytes, the last one filled up with zeros: any one
+ * byte that is another changes it. */
 static uint64_t
 checksum(const uint8_t *bytes, size_t len)
 {
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    uint64_t sum = UINT64_C(0xcbf29ce484222325), word;
 
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
+    for (; len > 0; bytes += sizeof(word)) {
+        size_t n = len < sizeof(word) ? len : sizeof(word);
+
+        word = 0;
+        memcpy(&word, bytes, n);
+        sum = (sum ^ le64toh(word)) * UINT64_C(0x100000001b3);
+        sum ^= sum >> 29;
+        len -= n;
+    }
     return sum;
 }
 
@@ -264,6 +277,11 @@ detector_write(const struct detector *d, uint8_t out[DETECTOR_BYTES])
         const struct field *f = &fields[i];
         const uint8_t *at = (const uint8_t *)d + f->at;
 
+        if (f->n > 1 && f->kind == KIND_BYTE) { /* any byte will do */
+            memcpy(out + len, at, f->n);
+            len += f->n;
+            continue;
+        }
         for (unsigned k = 0; k < f->n; k++) {
             put(out + len, value_of(f, at), kinds[f->kind].stored);
             len += kinds[f->kind].stored;
@@ -290,16 +308,23 @@ detector_read(const uint8_t *bytes, size_t len, struct detector *out)
     struct detector d;
     const uint8_t *in = bytes + 1;
 
-    if (len > 0 && bytes[0] > LAYOUT)
-        return MS_VERSION;
-    if (len != form_length() || bytes[0] != LAYOUT ||
+    if (len < 1 + SUM ||
         get(bytes + len - SUM, SUM) != checksum(bytes, len - SUM))
+        return MS_INVALID; /* the sum is the same in all layouts */
+    if (bytes[0] > LAYOUT)
+        return MS_VERSION;
+    if (len != form_length() || bytes[0] != LAYOUT)
         return MS_INVALID;
     detector_begin(&d);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         const struct field *f = &fields[i];
         uint8_t *at = (uint8_t *)&d + f->at;
 
+        if (f->n > 1 && f->kind == KIND_BYTE) {
+            memcpy(at, in, f->n);
+            in += f->n;
+            continue;
+        }
         for (unsigned k = 0; k < f->n; k++) {
             uint64_t value = get(in, kinds[f->kind].stored);
 

@@ -170,6 +170,7 @@ detector_release(struct detector *d, const struct detector_tuning *tuning,
     d->content = d->reception = 0;
     memset(d->content_hour, 0, sizeof(d->content_hour));
     d->observed = false;
+    d->released_s = now.s;
     d->probation_s = was_bad ? now.s + tuning->probation_s : 0;
     if (to == d->standing)
         return;
@@ -180,9 +181,14 @@ detector_release(struct detector *d, const struct detector_tuning *tuning,
 void
 detector_block(struct detector *d, struct wall now, struct wall until)
 {
+    bool longer = d->standing == STANDING_QUARANTINED;
+    int64_t since_s = d->since_s;
+
     memset(&d->last, 0, sizeof(d->last)); /* no evidence is behind it */
     d->observed = false;
     stand(d, STANDING_QUARANTINED, CAUSE_OPERATOR, judge_clock(now));
+    if (longer)
+        d->since_s = since_s;
     d->day_worst = STANDING_QUARANTINED;
     d->until_s = until.s > 0 ? judge_clock(until).s : 0;
 }
@@ -193,10 +199,12 @@ detector_lease(struct detector *d, enum evidence_cause cause, struct wall now)
     enum standing was = d->standing;
     uint64_t taken_back = d->taken_back;
 
+    now = judge_clock(now);
     detector_begin(d);
     d->standing = was;
     d->taken_back = taken_back;
-    stand(d, STANDING_NORMAL, cause, judge_clock(now));
+    d->released_s = now.s;
+    stand(d, STANDING_NORMAL, cause, now);
 }
 
 void
@@ -239,6 +247,7 @@ detector_take_back(struct detector *d, const struct detector_tuning *tuning,
         return false;
     if (d->standing == STANDING_QUARANTINED && d->quarantines > 0)
         d->quarantines--;
+    d->released_s = now.s;
     judge_stand(d, &all, to, CAUSE_FREEZE, now);
     return true;
 }

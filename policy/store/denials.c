@@ -29,8 +29,10 @@ struct denial {
     uint32_t span_s;
     uint32_t limit; /* at which N was refused */
     uint32_t n;
-    uint8_t standing; /* of the subject */
-    bool throttled;   /* it was not LIMIT, but the rate of a standing */
+    uint32_t first_s;  /* of the subject: these and its standing are told */
+    uint32_t throttle; /* with each answer about it */
+    uint8_t standing;
+    bool throttled; /* it was not LIMIT, but the rate of a standing */
 };
 
 struct set {
@@ -188,6 +190,8 @@ answer_item(struct lookup *l, size_t i, const struct denial *d)
     struct charge_answer *answer = &l->out->item[i];
 
     answer->standing = (enum standing)d->standing;
+    answer->first_s = d->first_s;
+    answer->throttle = d->throttle;
     if (!refuses(d, item))
         return;
     answer->over = true;
@@ -429,6 +433,8 @@ remember(struct denials *d, const struct ticket *t, size_t i,
                          .span_s = item->span_s,
                          .limit = item->limit,
                          .n = answer->over ? item->n : UINT32_MAX,
+                         .first_s = answer->first_s,
+                         .throttle = answer->throttle,
                          .standing = (uint8_t)answer->standing,
                          .throttled = item->throttled};
 

@@ -55,6 +55,7 @@ ledger_create(uint64_t memory, const uint8_t hash_key[LEDGER_HASH_KEY],
     ledger->tally.share[RECORD_OVERFLOW] = UINT64_MAX;
     ledger->tally.next_id = 1;
     ledger->keep_s = KEEP_S;
+    ledger->ahead_s = LEDGER_UNREAD;
     if (hash_key != NULL)
         memcpy(ledger->hash_key, hash_key, LEDGER_HASH_KEY);
     else
@@ -274,11 +275,28 @@ is_blank(const struct store_state *state)
            state->len == 0;
 }
 
-/* States of those who were last seen before now are not kept any more. */
+/* The wall clock, but no further on since it was first read than the store's:
+ * nobody has been away for the year that somebody sets it forward.  What was
+ * loaded has aged by it until then, as windows do. */
+static uint32_t
+age_wall_s(struct ledger *ledger, struct store_time now)
+{
+    int64_t clock_s = (int64_t)(ledger_clock_ms(ledger, now) / 1000);
+    int64_t ahead_s = (int64_t)ledger_wall_s(now) - clock_s;
+    int64_t first_s = LEDGER_UNREAD;
+
+    if (!atomic_compare_exchange_strong(&ledger->ahead_s, &first_s, ahead_s) &&
+        ahead_s > first_s)
+        ahead_s = first_s;
+    return ledger_wall_s((struct store_time){.wall = {clock_s + ahead_s}});
+}
+
+/* States of those who were last seen before then are not kept any more. */
 static void
 age_states(struct ledger *ledger, struct store_time now)
 {
-    uint32_t now_s = ledger_wall_s(now), keep_s = atomic_load(&ledger->keep_s);
+    uint32_t now_s = age_wall_s(ledger, now),
+             keep_s = atomic_load(&ledger->keep_s);
 
     atomic_store_explicit(&ledger->tally.stale_s,
                           now_s > keep_s ? now_s - keep_s : 0,

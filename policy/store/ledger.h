@@ -23,11 +23,16 @@ enum {
     LEDGER_MEMORY_MIN = 1 << 20
 };
 
+/* A value that no clocks' difference has. */
+#define LEDGER_UNREAD INT64_MIN
+
 struct ledger {
     struct shard shard[LEDGER_SHARDS];
     struct shard_tally tally;
     uint8_t hash_key[LEDGER_HASH_KEY];
     _Atomic uint32_t keep_s; /* that the detector's states are kept */
+    _Atomic int64_t ahead_s; /* the wall clock is ahead of the store's, as first
+                                read; LEDGER_UNREAD: not yet */
     int64_t offset_ms;       /* from CLOCK_BOOTTIME to the store's clock */
     _Atomic int64_t seen_ms; /* latest */
 };

@@ -225,9 +225,12 @@ enum ms_err store_reset(struct store *store, const struct subject *subject,
 enum ms_err store_put(struct store *store, const struct store_record *record,
                       struct store_time now);
 
-/* Keep the detector's state of subjects for KEEP_S seconds after they were last
+/*
+ * Keep the detector's state of subjects for KEEP_S seconds after they were last
  * seen (90 days unless said).  A standing other than normal is kept until it
- * changes. */
+ * changes; but of a shared store all but quarantined go with the state.  An
+ * embedded store lets the boot clock say how long that is, since it was opened.
+ */
 void store_keep_states(struct store *store, uint32_t keep_s);
 
 /* *OUT takes some 30 KB. */

@@ -16,7 +16,7 @@ from zombies import DAY, HOUR, ctl, one, rows, standing, submit
 
 PEOPLE = ['p%02d' % n for n in range(20)]
 OTHERS = ['letter', 'lists', 'billing']
-DAYS = 14
+DAYS = 28
 EXTRA = '''
 exempt lists { user = lists@example.org  class = list }
 '''
@@ -59,7 +59,7 @@ def workday(world, contacts):
 
 
 def office(world):
-    """two weeks of twenty people: nobody is stopped"""
+    """four weeks of twenty people: nobody is stopped"""
     refused = 0
     for day in range(DAYS):
         if day % 7 < 5:
@@ -79,7 +79,7 @@ def letter(world):
     many(world, 'letter', readers)
     equal(standing(world, subject), 'throttled', 'a first letter is slowed, not stopped')
     ctl(world, 'release', subject, '--legit', '--note', 'weekly letter')
-    for week in range(2):
+    for week in range(3):
         world.clock.step(7 * DAY)
         equal(many(world, 'letter', readers, flagged=(5, 200)), 0, 'letter %d' % (week + 2))
 

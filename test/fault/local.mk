@@ -3,7 +3,7 @@ check_PROGRAMS += %reldir%/proxy
 %canon_reldir%_proxy_SOURCES = %reldir%/proxy.c
 %canon_reldir%_proxy_LDADD =
 
-FAULT_TESTS = %reldir%/t_faults.py
+FAULT_TESTS = %reldir%/t_faults.py %reldir%/t_zombies.py
 TESTS += $(FAULT_TESTS)
 EXTRA_DIST += $(FAULT_TESTS) %reldir%/matrix.py %reldir%/standin.py
 

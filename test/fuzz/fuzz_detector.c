@@ -72,8 +72,14 @@ seal(uint8_t *bytes, size_t len)
 {
     uint64_t sum = UINT64_C(0xcbf29ce484222325);
 
-    for (size_t i = 0; i < len - SUM; i++)
-        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < len - SUM; i += 8) {
+        uint64_t word = 0;
+
+        for (size_t k = 0; k < 8 && i + k < len - SUM; k++)
+            word |= (uint64_t)bytes[i + k] << (8 * k);
+        sum = (sum ^ word) * UINT64_C(0x100000001b3);
+        sum ^= sum >> 29;
+    }
     for (size_t i = 0; i < SUM; i++)
         bytes[len - SUM + i] = (uint8_t)(sum >> (8 * i));
 }

@@ -51,11 +51,15 @@ class Clock:
         self.stepped += seconds
         self.tick()
 
-    def minute_passes(self):
-        """The other clock, too: what is looked at once a minute is due."""
-        self.stepped += 61
-        self.aged += 61000
+    def age(self, seconds):
+        """So much time passes, by every clock."""
+        self.stepped += seconds
+        self.aged += 1000 * seconds
         self.tick()
+
+    def minute_passes(self):
+        """What is looked at once a minute is due."""
+        self.age(61)
 
 
 class Layout(redis.Layout):
