@@ -314,6 +314,8 @@ def deleted(world):
 
 def replayed(world):
     """the mail server's own log, run through the same rules"""
+    if world.kind == 'sendmail':
+        return  # tells its log to nobody but syslog(3)
     log = place.write('maillog-%s' % world.kind, world.server.log())
     found = ctl(world, 'replay', '--config', world.safe.file, log)
     ok(found['messages'] > 60, 'messages are found in it', messages=found['messages'])
