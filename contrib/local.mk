@@ -15,7 +15,7 @@ dist_prometheusdoc_DATA = %reldir%/prometheus/mortsafe.rules.yml \
 grafanadocdir = $(docdir)/grafana
 dist_grafanadoc_DATA = %reldir%/grafana/mortsafe.json
 systemddocdir = $(docdir)/systemd
-dist_systemddoc_DATA = %reldir%/systemd/redis.conf
+dist_systemddoc_DATA = %reldir%/systemd/redis.conf %reldir%/systemd/webhook.conf
 
 # The letters of `notice', a folder a language.
 notices_dedir = $(pkgdatadir)/notices/de

@@ -66,7 +66,8 @@ ok $? "Sendmail's drop-in fits the socket unit"
 
 # The drop-in for a Redis elsewhere opens the way there and no other.
 mkdir "$units/mortsafe.service.d" "$dir/both"
-cp "$top/contrib/systemd/redis.conf" "$units/mortsafe.service.d"
+cp "$top/contrib/systemd/redis.conf" "$top/contrib/systemd/webhook.conf" \
+    "$units/mortsafe.service.d"
 systemd-analyze verify --man=no "$units/mortsafe.service" >"$dir/all" 2>&1
 grep 'mortsafe\.service\|redis\.conf' "$dir/all" >"$dir/out"
 [ ! -s "$dir/out" ]
