@@ -629,6 +629,7 @@ def silence():
 
     def mta():
         return next(h for h in api.get('/v1/status').json['health'] if h['name'] == 'mta')
+    place.until(lambda: safe.decided() and mta(), 'the start, by the clock of now')
     clock.step(899)
     equal(mta()['state'], 'ok', 'a second before, all is well')
     clock.step(1)
