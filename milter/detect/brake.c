@@ -136,11 +136,12 @@ tell(struct brake *brake, enum standing to, uint32_t limit, struct wall now)
         return;
     if (!atomic_compare_exchange_strong(&brake->told_s, &told_s, now.s))
         return; /* another thread does */
-    journal_say(brake->is.journal, LOG_ERR,
-                "detector: more than %lu would be %s within an hour: a filter "
-                "or rule that is wrong about everybody?  The others are only "
-                "watched; see mortsafectl zombies",
-                (unsigned long)limit, standing_name(to));
+    journal_say(
+        brake->is.journal, LOG_ERR,
+        "detector: more than %lu would be %s within an hour: a filter "
+        "or rule that is wrong about everybody?  The others are watched, "
+        "or stay as they were; see mortsafectl zombies",
+        (unsigned long)limit, standing_name(to));
 }
 
 bool
