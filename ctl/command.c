@@ -17,6 +17,8 @@ command_group_title(enum command_group group)
         return "Acts";
     case GROUP_ZOMBIES:
         return "Zombies";
+    case GROUP_SERVER:
+        return "Is my server secure?";
     case GROUP_PRIVACY:
         return "Privacy";
     case GROUP_SERVICE:

@@ -17,6 +17,7 @@ enum command_group {
     GROUP_ANSWERS,
     GROUP_ACTS,
     GROUP_ZOMBIES,
+    GROUP_SERVER,
     GROUP_PRIVACY,
     GROUP_SERVICE,
     COMMAND_GROUPS
@@ -121,6 +122,13 @@ int cmd_notices(const struct call *call); /* notices.c, feedback.c */
 int cmd_feedback(const struct call *call);
 
 int cmd_replay(const struct call *call); /* replay/replay.c */
+
+int cmd_doctor(const struct call *call); /* doctor/, relay/, listed/, abuse.c */
+int cmd_setup(const struct call *call);
+int cmd_relay_test(const struct call *call);
+int cmd_proxy_test(const struct call *call);
+int cmd_listed(const struct call *call);
+int cmd_report(const struct call *call);
 
 int cmd_export(const struct call *call); /* privacy.c */
 int cmd_forget(const struct call *call);

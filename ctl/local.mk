@@ -1,7 +1,9 @@
 # The operator's tool: a client of the daemon's API.
 bin_PROGRAMS += mortsafectl
 noinst_LTLIBRARIES += %reldir%/libctl.la
+%canon_reldir%_libctl_la_LIBADD = policy/dns/libdns.la
 %canon_reldir%_libctl_la_SOURCES = \
+	%reldir%/abuse.c \
 	%reldir%/acts.c \
 	%reldir%/call.c %reldir%/call.h \
 	%reldir%/client.c %reldir%/client.h \
@@ -9,6 +11,8 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 	%reldir%/commands.c \
 	%reldir%/completion.c \
 	%reldir%/display.c %reldir%/display.h \
+	%reldir%/doctor/doctor.c \
+	%reldir%/doctor/setup.c \
 	%reldir%/explain.c \
 	%reldir%/explain_file.c %reldir%/explain_file.h \
 	%reldir%/feedback.c \
@@ -16,6 +20,7 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 	%reldir%/grid.c %reldir%/grid.h \
 	%reldir%/held.c %reldir%/held.h \
 	%reldir%/help.c %reldir%/help.h \
+	%reldir%/listed/listed.c \
 	%reldir%/log.c \
 	%reldir%/notices.c %reldir%/notices.h \
 	%reldir%/load.c %reldir%/load.h \
@@ -24,6 +29,8 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 	%reldir%/privacy.c \
 	%reldir%/quarantine.c \
 	%reldir%/queue.c %reldir%/queue.h \
+	%reldir%/relay/proxy_test.c \
+	%reldir%/relay/relay_test.c \
 	%reldir%/report.c %reldir%/report.h \
 	%reldir%/run.c %reldir%/run.h \
 	%reldir%/replay/findings.c %reldir%/replay/findings.h \

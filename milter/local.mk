@@ -1,7 +1,7 @@
 # How we are asked and how we answer: the daemon.  All but main.c is a library,
 # so that the unit programs can link it to a libmilter of their own.
 noinst_LTLIBRARIES += %reldir%/libdaemon.la
-%canon_reldir%_libdaemon_la_LIBADD = $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(CURL_LIBS)
+%canon_reldir%_libdaemon_la_LIBADD = policy/dns/libdns.la $(JANSSON_LIBS) $(MICROHTTPD_LIBS) $(SQLITE_LIBS) $(CURL_LIBS)
 %canon_reldir%_libdaemon_la_SOURCES = \
 	%reldir%/api/acts.c \
 	%reldir%/api/alias.c %reldir%/api/alias.h \
@@ -102,6 +102,8 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/identity.c %reldir%/identity.h \
 	%reldir%/journal.c %reldir%/journal.h \
 	%reldir%/line.c %reldir%/line.h \
+	%reldir%/lookup/heading.c %reldir%/lookup/heading.h \
+	%reldir%/lookup/lookup.c %reldir%/lookup/lookup.h \
 	%reldir%/move.c %reldir%/move.h \
 	%reldir%/move_line.c %reldir%/move_line.h \
 	%reldir%/move_run.c %reldir%/move_run.h \

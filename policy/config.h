@@ -16,6 +16,7 @@
 #include "policy/domains.h"
 #include "policy/endpoint.h"
 #include "policy/err.h"
+#include "policy/listmask.h"
 #include "policy/nettree.h"
 #include "policy/option_block.h"
 #include "policy/rate.h"
@@ -49,6 +50,15 @@ enum limit_action { LIMIT_DEFER, LIMIT_REJECT, LIMIT_HOLD };
 enum limit_scope { SCOPE_FLEET, SCOPE_HOST };
 enum zombie_action { ZOMBIE_REJECT, ZOMBIE_DEFER, ZOMBIE_HOLD };
 enum zombie_throttle { ZOMBIE_THROTTLE_DEFER, ZOMBIE_THROTTLE_HOLD };
+/* What is done about an answer of the DNS; EVIDENCE: marked, and spam to the
+ * detector. */
+enum lookup_action {
+    LOOKUP_IGNORE,
+    LOOKUP_MARK,
+    LOOKUP_EVIDENCE,
+    LOOKUP_DEFER,
+    LOOKUP_REJECT
+};
 enum store_type { STORE_EMBEDDED, STORE_MEMORY, STORE_REDIS };
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -185,6 +195,22 @@ struct zombie {
     struct origin origin;
 };
 
+enum { DNSBL_LISTS = 16, DNSBL_MASKS = 16, RESOLVER_SERVERS = 8 /* at most */ };
+
+struct dnsbl {
+    char *name;
+    size_t index; /* in config->dnsbls */
+    char *zone;   /* without its last dot, lower case */
+    struct listmask match[DNSBL_MASKS];
+    size_t n_match;            /* 0: any code that is no error */
+    uint64_t on;               /* bits of listeners */
+    enum lookup_action action; /* not IGNORE */
+    enum mode mode;            /* UNSET: the session's */
+    bool ipv4, ipv6;           /* which clients it knows of */
+    unsigned timeout_ms;
+    struct origin origin;
+};
+
 enum exempt_key {
     EXEMPT_USER,
     EXEMPT_SENDER,
@@ -203,6 +229,9 @@ struct exempt {
     bool skip_all;            /* skip = limits */
     uint8_t *skip;            /* a byte a limit */
     bool skip_zombies;        /* skip = zombies */
+    bool skip_spf;            /* skip = spf */
+    bool skip_dnsbls;         /* skip = dnsbl */
+    uint8_t *skip_dnsbl;      /* a byte a list: skip = dnsbl.NAME */
     uint8_t *skip_zombie;     /* a byte a zombie rule: skip = zombie.NAME */
     enum network_class class; /* what they are, for the detector; UNSET */
     bool has_until;
@@ -291,6 +320,33 @@ struct config {
     size_t n_support_rcpts;
     char *support; /* where help is: "https://help.example.org or +49 30 123";
                       NULL: none */
+
+    struct {
+        char **servers;     /* "192.0.2.53@53" */
+        size_t n_servers;   /* 0: resolv.conf */
+        char *trust_anchor; /* NULL: no DNSSEC */
+        unsigned in_flight;
+    } resolver;
+    struct {
+        bool written; /* there is a block: senders are looked up */
+        uint64_t on;
+        enum lookup_action fail, softfail, temperror, permerror, none;
+        enum lookup_action helo_fail;       /* `helo` */
+        enum lookup_action own_domain_fail; /* a sender in `domains` */
+        enum mode mode;                     /* UNSET: the session's */
+        unsigned timeout_ms;                /* of one evaluation */
+        bool evidence; /* a fail is spam to the detector, where no filter has
+                          said anything */
+        bool write_results, write_received; /* `header` */
+        char *authserv_id; /* NULL: what the MTA says its name is */
+        char *program;     /* mortsafe-spf */
+        struct origin origin;
+    } spf;
+    struct dnsbl **dnsbls;
+    size_t n_dnsbls;  /* DNSBL_LISTS at most */
+    char **own_hosts; /* names and addresses of the operator's own servers, for
+                         relay-test, proxy-test and listed */
+    size_t n_own_hosts;
 
     struct exempt **exempts;
     size_t n_exempts;

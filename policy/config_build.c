@@ -159,6 +159,7 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_LISTENER:
     case BLOCK_LIMIT:
     case BLOCK_ZOMBIE:
+    case BLOCK_DNSBL:
     case BLOCK_EXEMPT:
     case BLOCK_REPLY:
     case BLOCK_API_GROUP:
@@ -169,6 +170,8 @@ object_of(const struct build *b, const struct config_block *block)
     case BLOCK_OWNERS:
     case BLOCK_VERDICT:
     case BLOCK_NOTICE:
+    case BLOCK_RESOLVER:
+    case BLOCK_SPF:
     case BLOCK_STORE:
     case BLOCK_PRIVACY:
     case BLOCK_API:

@@ -181,6 +181,10 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_NOTICE:
         config_notice_check(b, block);
         break;
+    case BLOCK_RESOLVER:
+    case BLOCK_SPF:
+    case BLOCK_DNSBL:
+        break;
     case BLOCK_EXEMPT:
         check_exempt(b, block);
         break;

@@ -10,6 +10,7 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/config.c %reldir%/config.h \
 	%reldir%/config_build.c %reldir%/config_build.h \
 	%reldir%/config_check.c \
+	%reldir%/config_dns.c \
 	%reldir%/config_diff.c \
 	%reldir%/config_files.c \
 	%reldir%/config_include.c %reldir%/config_include.h \
@@ -46,6 +47,8 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/guess.c %reldir%/guess.h \
 	%reldir%/lexer.c %reldir%/lexer.h \
 	%reldir%/limit.c %reldir%/limit.h \
+	%reldir%/listmask.c %reldir%/listmask.h \
+	%reldir%/lookups.c %reldir%/lookups.h \
 	%reldir%/names.c %reldir%/names.h \
 	%reldir%/needs.c %reldir%/needs.h \
 	%reldir%/nettree.c %reldir%/nettree.h \

@@ -33,6 +33,12 @@ static const struct option_block_row blocks[BLOCKS] = {
     [BLOCK_VERDICT] = {"verdict", TITLE_NONE,
                        "How a content filter's verdict is known"},
     [BLOCK_NOTICE] = {"notice", TITLE_NONE, "Who is told, and how"},
+    [BLOCK_RESOLVER] = {"resolver", TITLE_NONE, "Who is asked about names"},
+    [BLOCK_SPF] = {"spf", TITLE_NONE,
+                   "What is done about senders whose domain says that the "
+                   "client is not its own"},
+    [BLOCK_DNSBL] = {"dnsbl", TITLE_NAME,
+                     "A DNS list of clients, and what is done about them"},
     [BLOCK_EXEMPT] = {"exempt", TITLE_NAME, "Who is not held to limits"},
     [BLOCK_REPLY] = {"reply", TITLE_RULE, "Own words for a refusal"},
     [BLOCK_STORE] = {"store", TITLE_NONE, "Where counts are kept"},

@@ -396,6 +396,7 @@ policy_answer(struct policy *p, const struct charge_answers *answers)
     if (answers != NULL) {
         switch (p->phase) {
         case POLICY_FREE:
+        case POLICY_LOOKUPS:
             break;
         case POLICY_DESK:
             if (answers->item[0].over || answers->item[0].unknown) {

@@ -47,6 +47,8 @@ struct policy {
     enum stage stage;
     struct scene scene;
     bool wants; /* items are to be charged; else answer at once */
+    bool looks; /* what was looked up decides first: have it in *facts->lookups
+                   before policy_answer(), which gets no items then */
     struct charge_item items[CHARGE_ITEMS];
     size_t n_items;
     bool spent; /* these items stay counted, whatever becomes of the message:
@@ -85,6 +87,7 @@ struct policy {
     } judged[POLICY_JUDGED];    /* the rules that hold here */
     size_t n_judged;
     const struct zombie *throttled; /* a rule by which the sender is */
+    bool put_off; /* refused for what was not yet known, once */
     struct facts_seen seen[FACTS_SEEN];
     size_t seen_item[FACTS_SEEN]; /* whose answer tells it */
     size_t n_seen;
@@ -92,12 +95,13 @@ struct policy {
                                begin; else CONTINUE */
     struct verdict holding; /* of what holds mail; else CONTINUE */
     enum policy_phase {
-        POLICY_FREE,   /* the verdict stands already */
-        POLICY_DESK,   /* may this mail to postmaster pass unlimited? */
-        POLICY_LIMITS, /* standings and limits decide */
-        POLICY_HELP,   /* quarantined: may the message begin all the same, to
-                          reach help? */
-        POLICY_HELD    /* over what holds mail: is there room to? */
+        POLICY_FREE,    /* the verdict stands already */
+        POLICY_LOOKUPS, /* what the DNS says of a stranger decides first */
+        POLICY_DESK,    /* may this mail to postmaster pass unlimited? */
+        POLICY_LIMITS,  /* standings and limits decide */
+        POLICY_HELP,    /* quarantined: may the message begin all the same, to
+                           reach help? */
+        POLICY_HELD     /* over what holds mail: is there room to? */
     } phase;
     const struct config *config;
     const struct facts *facts;

@@ -16,6 +16,7 @@
 #include "policy/prefix.h"
 
 struct acts;
+struct lookups;
 struct verdict;
 
 /* How the listener became known, for the log. */
@@ -60,6 +61,10 @@ struct facts {
     const struct verdict *held; /* a copy of the verdict with which the
                                    engine set `hold`; NULL: none */
     uint64_t bytes; /* at end of message: octets, headers included */
+
+    /* What was looked up; at RCPT it is filled in before policy_answer() if
+     * policy.looks; NULL: nothing was. */
+    const struct lookups *lookups;
 
     /* Of zombies and newcomers. */
     struct wall birth; /* of the store; 0: not known */
