@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "test/redis_lab.h"
@@ -617,6 +618,102 @@ test_standings_are_listed(void **state)
     lab_end(lab);
 }
 
+enum { CROWD = 1500 };
+
+/* How each of a crowd is said to stand. */
+struct roll {
+    enum standing standing[CROWD];
+    unsigned n;
+};
+
+static bool
+call_out(void *arg, const struct store_record *record)
+{
+    struct roll *roll = arg;
+    char text[SUBJECT_TEXT];
+    unsigned i;
+
+    (void)subject_print(&record->subject, text);
+    assert_int_equal(sscanf(text, "user:u%u", &i), 1);
+    assert_in_range(i, 0, CROWD - 1);
+    assert_int_equal(roll->standing[i], STANDING_NORMAL); /* once each */
+    roll->standing[i] = record->state.standing;
+    roll->n++;
+    return true;
+}
+
+static struct subject
+nth(unsigned i)
+{
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "user:u%u", i);
+    return lab_subject(text);
+}
+
+/* Exactly those stand apart whom SHOULD names. */
+static void
+check_roll(struct lab *lab, const enum standing should[CROWD])
+{
+    struct roll *roll = calloc(1, sizeof(*roll));
+
+    assert_non_null(roll);
+    assert_int_equal(store_standings(lab->store, lab_now(lab), call_out, roll),
+                     MS_OK);
+    assert_memory_equal(roll->standing, should, CROWD * sizeof(should[0]));
+    free(roll);
+}
+
+static void
+test_few_stand_apart_among_many(void **state)
+{
+    struct lab *lab = lab_create(*state);
+    enum standing *should = calloc(CROWD, sizeof(*should));
+    struct store_record record;
+    bool found;
+
+    assert_non_null(should);
+    for (unsigned i = 0; i < CROWD; i++) {
+        struct subject one = nth(i);
+
+        lab_take(lab, &one, 1, SPAN_S, 1, 100);
+        if (i % 97 != 0)
+            continue;
+        should[i] = i % 2 != 0 ? STANDING_WATCHED : STANDING_QUARANTINED;
+        assert_int_equal(lab_judge(lab, &one, should[i], 0, 5), MS_OK);
+    }
+    check_roll(lab, should);
+    for (unsigned i = 0; i < CROWD; i += 97) { /* some are let go, some go */
+        struct subject one = nth(i);
+
+        if (i % 3 == 0)
+            assert_int_equal(lab_judge(lab, &one, STANDING_NORMAL, 0, 0),
+                             MS_OK);
+        else if (i % 3 == 1)
+            assert_int_equal(
+                store_forget(lab->store, &one, lab_now(lab), &found), MS_OK);
+        if (i % 3 != 2)
+            should[i] = STANDING_NORMAL;
+    }
+    check_roll(lab, should);
+    for (unsigned i = 1; i < CROWD; i += 211) { /* who comes as a whole */
+        struct subject one = nth(i);
+
+        assert_int_equal(
+            store_get(lab->store, &one, lab_now(lab), &found, &record), MS_OK);
+        assert_true(found);
+        record.state.standing = should[i] = STANDING_THROTTLED;
+        assert_int_equal(store_put(lab->store, &record, lab_now(lab)), MS_OK);
+    }
+    check_roll(lab, should);
+    if (lab->kind->keeps) {
+        lab_reopen(lab);
+        check_roll(lab, should);
+    }
+    free(should);
+    lab_end(lab);
+}
+
 static const struct lab_test all[] = {
     LAB_TEST(test_stories),
     LAB_TEST(test_bad_steps),
@@ -629,6 +726,7 @@ static const struct lab_test all[] = {
     LAB_TEST(test_drop),
     LAB_TEST(test_first_seen_is_told),
     LAB_TEST(test_standings_are_listed),
+    LAB_TEST_HERE(test_few_stand_apart_among_many),
 };
 
 int

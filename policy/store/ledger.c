@@ -233,6 +233,7 @@ write_state(struct shard *shard, uint32_t slot, const struct store_state *state,
     if (record_set_state(r, state) != MS_OK)
         return MS_NOMEM;
     shard_resized(shard, r, before);
+    shard_stands(shard, slot);
     r->version++;
     record_seen(r, ledger_wall_s(now));
     r->flags |= RECORD_STATE_DIRTY;
@@ -384,10 +385,14 @@ copy_some(struct ledger *ledger, struct shard *shard,
     size_t n = 0;
 
     pthread_mutex_lock(&shard->lock);
-    for (uint32_t end = *slot + LIST_LOOKS;
-         n < LIST_BATCH && *slot < end && *slot < shard->n_slots; (*slot)++) {
-        const struct record *r = shard_at(shard, *slot);
+    for (unsigned looks = 0; looks < LIST_LOOKS && n < LIST_BATCH; looks++) {
+        const struct record *r;
 
+        if (wanted->any_kind)
+            *slot = shard_apart(shard, *slot);
+        if (*slot >= shard->n_slots)
+            break;
+        r = shard_at(shard, (*slot)++);
         if (is_wanted(wanted, r) && record_show(r, clock_s, &out[n]))
             n++;
     }
@@ -570,6 +575,7 @@ replace(struct shard *shard, uint32_t slot, struct record *from,
     r->epoch = shard_epoch(shard);
     r->flags |= RECORD_STATE_DIRTY;
     shard_resized(shard, r, before);
+    shard_stands(shard, slot);
     shard_touch(shard, slot);
     shard_dirty(shard, slot);
 }
@@ -677,6 +683,7 @@ restore(struct ledger *ledger, const struct row *row,
     before = record_bytes(r);
     err = row_read(row, r);
     shard_resized(shard, r, before);
+    shard_stands(shard, slot);
     *whole = row->state == NULL || (r->state != NULL && r->state->len > 0);
     if (!*whole)
         shard_dirty(shard, slot); /* the damaged state goes */

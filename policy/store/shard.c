@@ -61,6 +61,7 @@ shard_end(struct shard *shard)
     for (uint32_t i = 0; i < shard->n_pages; i++)
         free(shard->pages[i]);
     free(shard->pages);
+    free(shard->apart);
     free(shard->buckets);
     pthread_mutex_destroy(&shard->lock);
 }
@@ -69,6 +70,50 @@ struct record *
 shard_at(const struct shard *shard, uint32_t slot)
 {
     return &shard->pages[slot / PAGE][slot % PAGE];
+}
+
+/* In a slot that is used, by a record that is not only to be deleted? */
+static bool
+is_live(const struct record *r)
+{
+    return r->kind != FREE_KIND && (r->flags & RECORD_DEAD) == 0;
+}
+
+/* ----- by standing */
+
+void
+shard_stands(struct shard *shard, uint32_t slot)
+{
+    if (shard_at(shard, slot)->standing != STANDING_NORMAL)
+        shard->apart[slot / PAGE] = true;
+}
+
+/* Nothing keeps the mark up to date when a standing passes or a record goes:
+ * whoever looks does. */
+static bool
+page_is_apart(const struct shard *shard, uint32_t page)
+{
+    for (uint32_t i = 0; i < PAGE && page * PAGE + i < shard->n_slots; i++) {
+        const struct record *r = &shard->pages[page][i];
+
+        if (is_live(r) && r->standing != STANDING_NORMAL)
+            return true;
+    }
+    return false;
+}
+
+uint32_t
+shard_apart(struct shard *shard, uint32_t slot)
+{
+    const uint32_t page = slot / PAGE;
+
+    if (slot >= shard->n_slots)
+        return shard->n_slots;
+    if (shard->apart[page] && slot % PAGE == 0)
+        shard->apart[page] = page_is_apart(shard, page);
+    if (!shard->apart[page])
+        slot = (page + 1) * PAGE;
+    return slot < shard->n_slots ? slot : shard->n_slots;
 }
 
 uint64_t
@@ -83,13 +128,6 @@ shard_epoch(struct shard *shard)
         z ^= z >> 31;
     } while (z == 0);
     return z;
-}
-
-/* In a slot that is used, by a record that is not only to be deleted? */
-static bool
-is_live(const struct record *r)
-{
-    return r->kind != FREE_KIND && (r->flags & RECORD_DEAD) == 0;
 }
 
 /* ----- by key */
@@ -324,9 +362,15 @@ add_page(struct shard *shard)
 {
     struct record **pages;
     struct record *page;
+    bool *apart;
 
     if (shard->n_slots >= RECORD_NONE - PAGE)
         return MS_NOMEM;
+    apart = realloc(shard->apart, ((size_t)shard->n_pages + 1) * sizeof(bool));
+    if (apart == NULL)
+        return MS_NOMEM;
+    shard->apart = apart;
+    apart[shard->n_pages] = false;
     pages = realloc(shard->pages,
                     ((size_t)shard->n_pages + 1) * sizeof(struct record *));
     if (pages == NULL)

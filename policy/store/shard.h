@@ -37,6 +37,7 @@ struct shard {
     _Alignas(64) pthread_mutex_t lock;
     struct shard_tally *tally;
     struct record **pages;
+    bool *apart; /* by page: one of its records may stand other than normal */
     uint32_t n_pages, n_slots;
     uint32_t free; /* slots to use again */
     uint32_t *buckets;
@@ -58,6 +59,16 @@ void shard_end(struct shard *shard);
 void shard_expect(struct shard *shard, uint32_t n);
 
 struct record *shard_at(const struct shard *shard, uint32_t slot);
+
+/* To be called when SLOT's standing has been set. */
+void shard_stands(struct shard *shard, uint32_t slot);
+
+/*
+ * The first slot from SLOT on, in its page or the next one, whose record may
+ * stand other than normal: a page without one is passed over, so that few are
+ * found among many.  Behind the last there is n_slots.
+ */
+uint32_t shard_apart(struct shard *shard, uint32_t slot);
 
 /* The slot of KEY, or RECORD_NONE. */
 uint32_t shard_find(const struct shard *shard, const uint8_t key[RECORD_KEY]);
