@@ -63,7 +63,7 @@ struct command_word {
     const char *choices;
 };
 
-enum { COMMAND_OPTIONS = 14, COMMAND_WORDS = 5 }; /* one for the end */
+enum { COMMAND_OPTIONS = 18, COMMAND_WORDS = 5 }; /* one for the end */
 
 struct command {
     const char *name;

@@ -52,6 +52,31 @@
         "file", 'x', false, "FILE", WORD_FILE, NULL,                           \
             "read this configuration; no daemon is asked"                      \
     }
+#define OPT_FILE_OF_SERVER                                                     \
+    {                                                                          \
+        "file", 'x', false, "FILE", WORD_FILE, NULL,                           \
+            "the configuration (" SYSCONFDIR "/mortsafe/mortsafe.conf)"        \
+    }
+#define OPT_MTA                                                                \
+    {                                                                          \
+        "mta", 0, false, "NAME", WORD_CHOICE, "postfix|sendmail",              \
+            "which mail server, where there are two"                           \
+    }
+#define OPT_TIMEOUT                                                            \
+    {                                                                          \
+        "timeout", 0, false, "SECONDS", WORD_NUMBER, NULL,                     \
+            "what it may take in all (300)"                                    \
+    }
+#define OPT_VERBOSE                                                            \
+    {                                                                          \
+        "verbose", 'v', false, NULL, WORD_NONE, NULL,                          \
+            "print all that is said"                                           \
+    }
+#define OPT_MINE                                                               \
+    {                                                                          \
+        "yes-this-is-mine", 0, false, NULL, WORD_NONE, NULL,                   \
+            "the host is yours, although nothing here says so"                 \
+    }
 #define OPT_HELD                                                               \
     {                                                                          \
         "held", 0, false, "WHAT", WORD_CHOICE, "keep|deliver|delete",          \
@@ -195,11 +220,13 @@ const struct command commands[] = {
      .group = GROUP_ANSWERS,
      .synopsis = "--client ADDRESS [--port N | --listener NAME] [--user USER] "
                  "[--from SENDER] [--to RECIPIENT] [--tls | --no-tls] "
-                 "[--helo NAME] [--size BYTES] [-x FILE]",
+                 "[--helo NAME] [--size BYTES] [--spf RESULT] [--spf-helo "
+                 "RESULT] [--listed LIST[:ANSWER]] [-x FILE]",
      .brief = "what would be answered, and which rules say so",
      .help = "Prints each rule that a message would pass, where it is "
              "written, what is counted, and the answer. Nothing is counted "
-             "by asking. Exits with 1 if the message would be refused. With "
+             "by asking, and nothing is looked up in the DNS: say what it "
+             "would answer. Exits with 1 if the message would be refused. With "
              "-x, no daemon is asked, and all counts are taken as empty.",
      .options = {{"client", 0, false, "ADDRESS", WORD_CLIENT, NULL,
                   "the address that connects"},
@@ -219,6 +246,15 @@ const struct command commands[] = {
                   "the name it says HELO with"},
                  {"size", 0, false, "BYTES", WORD_NUMBER, NULL,
                   "the message's size"},
+                 {"spf", 0, false, "RESULT", WORD_TEXT, NULL,
+                  "what SPF says of the sender: none, neutral, pass, fail, "
+                  "softfail, temperror, permerror, or pending"},
+                 {"spf-helo", 0, false, "RESULT", WORD_TEXT, NULL,
+                  "the same of the name in HELO"},
+                 {"listed", 0, true, "LIST[:ANSWER]", WORD_TEXT, NULL,
+                  "the DNS list that has the client, by its name in the "
+                  "configuration, such as zen:127.0.0.4; pending and failed "
+                  "are answers, too; may be given more than once"},
                  OPT_FILE,
                  END_OPTIONS},
      .words = {END_WORDS},
@@ -457,51 +493,155 @@ const struct command commands[] = {
     /* ----- is the server secure? */
     {.name = "doctor",
      .group = GROUP_SERVER,
-     .synopsis = "",
-     .brief = "what is wrong with this mail server, and the command that mends it",
-     .help = "",
-     .options = {END_OPTIONS},
-     .words = {END_WORDS},
+     .synopsis = "[--mta postfix|sendmail] [--mta-config PATH] [CHECK...]",
+     .brief =
+         "what is wrong with this mail server, and the command that mends it",
+     .help = "Looks at this host as it is set up: mortsafe, the mail server "
+             "before it, the network, or only at what is named. Each finding "
+             "is ok, warn, FAIL, or skip where it could not be looked at, "
+             "with the command that mends it. Changes nothing. Best called by "
+             "root. Exits with 1 if something is wrong.",
+     .options = {OPT_MTA,
+                 OPT_MTA_CONFIG,
+                 OPT_FILE_OF_SERVER,
+                 {"server", 0, true, "ADDRESS[@PORT]", WORD_TEXT, NULL,
+                  "ask this resolver, not the configuration's"},
+                 END_OPTIONS},
+     .words = {{"CHECK", false, true, WORD_CHOICE,
+                "daemon|config|health|store|keys|clock|socket|milter|"
+                "away|order|twice|macros|filter|auth|newline|rules|networks|"
+                "crowds|certificates|dns|listed|relay|proxy"},
+               END_WORDS},
      .run = cmd_doctor},
     {.name = "setup",
      .group = GROUP_SERVER,
-     .synopsis = "postfix|sendmail",
+     .synopsis = "postfix|sendmail [--mta-config PATH]",
      .brief = "print the MTA's side, ready to paste",
-     .help = "",
-     .options = {END_OPTIONS},
-     .words = {END_WORDS},
+     .help = "Prints what belongs into the mail server's configuration so "
+             "that it asks mortsafe: for the socket and ports of mortsafe's "
+             "configuration, this host's chroot, and behind the filters that "
+             "are there. Changes nothing.",
+     .options = {OPT_MTA_CONFIG, OPT_FILE_OF_SERVER, END_OPTIONS},
+     .words = {{"MTA", true, false, WORD_CHOICE, "postfix|sendmail"},
+               END_WORDS},
      .run = cmd_setup},
     {.name = "relay-test",
      .group = GROUP_SERVER,
-     .synopsis = "HOST[:PORT]",
+     .synopsis = "[--domain DOMAIN] [--deliver ADDRESS] HOST[:PORT]\n"
+                 "--print-script [--domain DOMAIN] HOST[:PORT]",
      .brief = "does one of your own servers relay for anybody",
-     .help = "",
-     .options = {END_OPTIONS},
-     .words = {END_WORDS},
+     .help = "Offers a mail server every form of sender and recipient by which "
+             "servers have been made to relay, after HELO, EHLO, STARTTLS and "
+             "RSET, up to RCPT: no message is sent unless --deliver names an "
+             "address of yours elsewhere. HOST has to be this machine, or in "
+             "own_hosts. Prints what became of each form, a verdict, and what "
+             "closes the holes. Exits with 0 if it is closed, 1 if it is open, "
+             "2 if that cannot be told, as where the server trusts the address "
+             "that this is run from and does not let it be a stranger by "
+             "XCLIENT: then --print-script gives a script to run elsewhere.",
+     .options = {{"domain", 0, false, "DOMAIN", WORD_TEXT, NULL,
+                  "one that the server takes mail for (by its greeting)"},
+                 {"relay-domain", 0, false, "DOMAIN", WORD_TEXT, NULL,
+                  "one that it passes mail on for"},
+                 {"foreign", 0, false, "DOMAIN", WORD_TEXT, NULL,
+                  "one that is not the server's (example.com)"},
+                 {"deliver", 0, false, "ADDRESS", WORD_ADDRESS, NULL,
+                  "send a test message there by each form that is accepted"},
+                 {"from", 0, false, "ADDRESS", WORD_CLIENT, NULL,
+                  "an address of this machine to ask from"},
+                 {"stranger", 0, false, NULL, WORD_NONE, NULL,
+                  "the server has no reason to trust that address"},
+                 {"print-script", 0, false, NULL, WORD_NONE, NULL,
+                  "print the test as a shell script, to run it elsewhere"},
+                 OPT_TIMEOUT,
+                 OPT_VERBOSE,
+                 OPT_MINE,
+                 OPT_FILE,
+                 END_OPTIONS},
+     .words = {NEEDED("HOST[:PORT]", WORD_TEXT), END_WORDS},
      .run = cmd_relay_test},
     {.name = "proxy-test",
      .group = GROUP_SERVER,
-     .synopsis = "HOST",
+     .synopsis = "[--port PORT]... [--canary ADDRESS[:PORT]] HOST",
      .brief = "is one of your own hosts an open proxy",
-     .help = "",
-     .options = {END_OPTIONS},
-     .words = {END_WORDS},
+     .help = "Asks the ports where proxies usually listen for a connection by "
+             "HTTP (CONNECT, POST, GET, PUT), SOCKS 4, 4a and 5, and as "
+             "telnet gateways do: to a listener of its own, the canary, which "
+             "says a random token. Only the token proves a proxy; nobody else "
+             "is ever connected to. HOST has to be this machine, or in "
+             "own_hosts. Exits with 0 if there is none, 1 if one is open, 2 if "
+             "that cannot be told.",
+     .options = {{"port", 'p', true, "PORT", WORD_NUMBER, NULL,
+                  "this one, not the usual ones"},
+                 {"canary", 0, false, "ADDRESS[:PORT]", WORD_TEXT, NULL,
+                  "an address of this machine that HOST can reach"},
+                 OPT_TIMEOUT,
+                 OPT_VERBOSE,
+                 OPT_MINE,
+                 OPT_FILE,
+                 END_OPTIONS},
+     .words = {NEEDED("HOST", WORD_TEXT), END_WORDS},
      .run = cmd_proxy_test},
     {.name = "listed",
      .group = GROUP_SERVER,
-     .synopsis = "[NET...]",
+     .synopsis = "[--list ZONE]... [--networks] [--rate N] [--from ADDRESS] "
+                 "[--evidence] [NET...]",
      .brief = "which of your addresses are on DNS lists, and how to get off",
-     .help = "",
-     .options = {END_OPTIONS},
-     .words = {END_WORDS},
+     .help = "Asks DNS lists about addresses, networks and networks of the "
+             "configuration by their names; without any, about this host's "
+             "public addresses, those of own_hosts, and small networks of "
+             "the configuration. The lists are those of its dnsbl blocks and "
+             "public ones of which is known what a listing means and how to "
+             "get off. Each is tried first: one that lists everybody, nobody, "
+             "or does not answer is told and not believed. What takes long is "
+             "told before, and can be gone on with. Exits with 0 if nothing "
+             "is listed, 1 if something is, 2 if it cannot be told.",
+     .options = {{"list", 0, true, "ZONE", WORD_TEXT, NULL,
+                  "ask only this list"},
+                 {"networks", 0, false, NULL, WORD_NONE, NULL,
+                  "all networks of the configuration, large ones too"},
+                 {"rate", 0, false, "N", WORD_NUMBER, NULL,
+                  "questions a second (20)"},
+                 {"from", 0, false, "ADDRESS", WORD_CLIENT, NULL,
+                  "go on with this address"},
+                 {"evidence", 0, false, NULL, WORD_NONE, NULL,
+                  "tell the daemon, as evidence against who is listed"},
+                 {"lists", 0, false, "FILE", WORD_FILE, NULL,
+                  "what is known of public lists, in place of the one "
+                  "installed"},
+                 {"server", 0, true, "ADDRESS[@PORT]", WORD_TEXT, NULL,
+                  "ask this resolver, not the configuration's"},
+                 OPT_FILE_OF_SERVER,
+                 OPT_YES,
+                 END_OPTIONS},
+     .words = {{"NET", false, true, WORD_TEXT, NULL}, END_WORDS},
      .run = cmd_listed},
     {.name = "report",
      .group = GROUP_SERVER,
-     .synopsis = "SUBJECT",
+     .synopsis = "SUBJECT [--kind customer|provider] [--language LANG] "
+                 "[--since TIME] [--arf]",
      .brief = "write the letter to a customer or a provider",
-     .help = "",
-     .options = {END_OPTIONS},
-     .words = {END_WORDS},
+     .help = "Writes a letter to the customer who is SUBJECT, or to the "
+             "provider whose customer that is: in plain words, what was seen "
+             "and when, in UTC and local time, which messages, and what to "
+             "do. With --arf a mail that machines read as well (RFC 5965). "
+             "No recipients are named in it. It is printed, not sent.",
+     .options = {{"kind", 0, false, "KIND", WORD_CHOICE, "customer|provider",
+                  "whom it is to (customer)"},
+                 {"language", 0, false, "LANG", WORD_CHOICE,
+                  "de|en|es|fr|it|nl|pl|pt", "in this language (en)"},
+                 OPT_SINCE("only what is newer: a date, a time, a span (30d)"),
+                 {"arf", 0, false, NULL, WORD_NONE, NULL,
+                  "as a feedback report"},
+                 {"from", 0, false, "ADDRESS", WORD_ADDRESS, NULL,
+                  "who writes it, with --arf (the configuration's)"},
+                 {"to", 0, false, "ADDRESS", WORD_ADDRESS, NULL,
+                  "who gets it, with --arf"},
+                 {"templates", 0, false, "FOLDER", WORD_FILE, NULL,
+                  "letters of your own"},
+                 OPT_FILE_OF_SERVER,
+                 END_OPTIONS},
+     .words = {NEEDED("SUBJECT", WORD_KEY), END_WORDS},
      .run = cmd_report},
     /* ----- privacy */
     {.name = "export",

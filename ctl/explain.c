@@ -133,22 +133,32 @@ set_number(const struct call *call, json_t *body, const char *name,
     return code;
 }
 
+/* All that was given for OPTION, as a list in BODY; nothing without any. */
+static void
+set_list(const struct call *call, json_t *body, const char *option)
+{
+    json_t *list = json_array();
+    const char *one;
+
+    for (size_t i = 0; (one = call_option_nth(call, option, i)) != NULL; i++)
+        (void)json_array_append_new(list, json_string(one));
+    if (json_array_size(list) > 0)
+        (void)json_object_set(body, option, list);
+    json_decref(list);
+}
+
 static int
 read_question(const struct call *call, json_t *body)
 {
-    static const char *const texts[] = {"client", "user", "from", "helo",
-                                        "listener"};
-    json_t *to = json_array();
-    const char *one;
+    static const char *const texts[] = {"client", "user",     "from",
+                                        "helo",   "listener", "spf"};
     int code;
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         field_set_text(body, texts[i], call_option(call, texts[i]));
-    for (size_t i = 0; (one = call_option_nth(call, "to", i)) != NULL; i++)
-        (void)json_array_append_new(to, json_string(one));
-    if (json_array_size(to) > 0)
-        (void)json_object_set(body, "to", to);
-    json_decref(to);
+    field_set_text(body, "spf_helo", call_option(call, "spf-helo"));
+    set_list(call, body, "to");
+    set_list(call, body, "listed");
     if (call_given(call, "tls") || call_given(call, "no-tls"))
         field_set_flag(body, "tls", call_given(call, "tls"));
     code = set_number(call, body, "port", UINT16_MAX);

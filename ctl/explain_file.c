@@ -16,6 +16,7 @@
 #include "ctl/when.h"
 #include "policy/config.h"
 #include "policy/explain.h"
+#include "policy/lookups.h"
 #include "policy/notes.h"
 
 enum { SOURCE_PORT = 1024, RECIPIENTS = 1000, ADDRESS_MAX = 1024 };
@@ -33,6 +34,7 @@ struct question {
     char port[8];
     char sender[ADDRESS_MAX + 3]; /* in brackets, as a client says it */
     const char *recipients[RECIPIENTS];
+    struct lookups lookups;
 };
 
 static bool
@@ -111,6 +113,34 @@ look(void *arg, const struct charge_item *items, size_t n,
         out->item[i].room_ms = out->item[i].over ? UINT64_MAX : 0;
     }
     return MS_OK;
+}
+
+/* What the DNS says, as far as it is told here. */
+static enum ms_err
+read_lookups(const json_t *asked, const struct config *config,
+             struct question *q, struct why *why)
+{
+    static const char *const keys[] = {
+        [LOOKUPS_MAIL_FROM] = "spf", [LOOKUPS_HELO] = "spf_helo"};
+    const json_t *listed = field_at(asked, "listed"), *one;
+    enum ms_err err = MS_OK;
+    size_t i;
+
+    (void)snprintf(q->lookups.helo.domain, sizeof(q->lookups.helo.domain),
+                   "%.255s", field_text(asked, "helo"));
+    for (i = 0; i < LOOKUPS_LIST && err == MS_OK; i++) {
+        if (field_is(asked, keys[i]))
+            err = lookups_say_spf(&q->lookups, (enum lookups_source)i,
+                                  field_text(asked, keys[i]), why);
+    }
+    json_array_foreach(listed, i, one)
+    {
+        if (err == MS_OK)
+            err = lookups_say_listed(&q->lookups, config,
+                                     json_string_value(one), why);
+    }
+    q->asked.facts.lookups = &q->lookups;
+    return err;
 }
 
 static void
@@ -249,6 +279,7 @@ explain_file(const struct out *out, const char *path, const json_t *asked,
     struct verdict verdict;
     enum stage stage = STAGE_CONNECT;
     struct steps steps = {NULL, NULL};
+    struct why why;
     int code;
 
     if (!read_client(field_text(asked, "client"), &q)) {
@@ -262,6 +293,11 @@ explain_file(const struct out *out, const char *path, const json_t *asked,
     if (!read_listener(asked, config, &q)) {
         out_complain(out, "%s has no listener %s", path,
                      field_text(asked, "listener"));
+        config_destroy(config);
+        return EX_DATAERR;
+    }
+    if (read_lookups(asked, config, &q, &why) != MS_OK) {
+        out_complain(out, "%s", why.text);
         config_destroy(config);
         return EX_DATAERR;
     }

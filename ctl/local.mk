@@ -4,15 +4,34 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 %canon_reldir%_libctl_la_LIBADD = policy/dns/libdns.la
 %canon_reldir%_libctl_la_SOURCES = \
 	%reldir%/abuse.c \
+	%reldir%/abuse_letter.c %reldir%/abuse_letter.h \
+	%reldir%/abuse_mail.c %reldir%/abuse_mail.h \
 	%reldir%/acts.c \
+	%reldir%/bar.c %reldir%/bar.h \
 	%reldir%/call.c %reldir%/call.h \
 	%reldir%/client.c %reldir%/client.h \
 	%reldir%/command.c %reldir%/command.h \
 	%reldir%/commands.c \
 	%reldir%/completion.c \
 	%reldir%/display.c %reldir%/display.h \
+	%reldir%/doctor/access.c %reldir%/doctor/access.h \
+	%reldir%/doctor/certificate.c %reldir%/doctor/certificate.h \
+	%reldir%/doctor/checks.c %reldir%/doctor/checks.h \
+	%reldir%/doctor/daemon.c \
 	%reldir%/doctor/doctor.c \
+	%reldir%/doctor/finding.c %reldir%/doctor/finding.h \
+	%reldir%/doctor/host.c \
+	%reldir%/doctor/net.c \
+	%reldir%/doctor/networks.c %reldir%/doctor/networks.h \
+	%reldir%/doctor/patient.c %reldir%/doctor/patient.h \
+	%reldir%/doctor/postconf.c %reldir%/doctor/postconf.h \
+	%reldir%/doctor/postfix.c \
+	%reldir%/doctor/recipe.c %reldir%/doctor/recipe.h \
+	%reldir%/doctor/sendmail.c \
+	%reldir%/doctor/sendmail_cf.c %reldir%/doctor/sendmail_cf.h \
 	%reldir%/doctor/setup.c \
+	%reldir%/doctor/socket.c %reldir%/doctor/socket.h \
+	%reldir%/doctor/words.c %reldir%/doctor/words.h \
 	%reldir%/explain.c \
 	%reldir%/explain_file.c %reldir%/explain_file.h \
 	%reldir%/feedback.c \
@@ -20,7 +39,11 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 	%reldir%/grid.c %reldir%/grid.h \
 	%reldir%/held.c %reldir%/held.h \
 	%reldir%/help.c %reldir%/help.h \
+	%reldir%/listed/catalog.c %reldir%/listed/catalog.h \
 	%reldir%/listed/listed.c \
+	%reldir%/listed/lists.c %reldir%/listed/lists.h \
+	%reldir%/listed/mine.c %reldir%/listed/mine.h \
+	%reldir%/listed/nets.c %reldir%/listed/nets.h \
 	%reldir%/log.c \
 	%reldir%/notices.c %reldir%/notices.h \
 	%reldir%/load.c %reldir%/load.h \
@@ -29,8 +52,18 @@ noinst_LTLIBRARIES += %reldir%/libctl.la
 	%reldir%/privacy.c \
 	%reldir%/quarantine.c \
 	%reldir%/queue.c %reldir%/queue.h \
+	%reldir%/relay/advice.c %reldir%/relay/advice.h \
+	%reldir%/relay/letter.c %reldir%/relay/letter.h \
+	%reldir%/relay/own.c %reldir%/relay/own.h \
+	%reldir%/relay/proxy.c %reldir%/relay/proxy.h \
 	%reldir%/relay/proxy_test.c \
+	%reldir%/relay/relay.c %reldir%/relay/relay.h \
 	%reldir%/relay/relay_test.c \
+	%reldir%/relay/script.c %reldir%/relay/script.h \
+	%reldir%/relay/smtp.c %reldir%/relay/smtp.h \
+	%reldir%/relay/target.c %reldir%/relay/target.h \
+	%reldir%/relay/vector.c %reldir%/relay/vector.h \
+	%reldir%/relay/conn.c %reldir%/relay/conn.h \
 	%reldir%/report.c %reldir%/report.h \
 	%reldir%/run.c %reldir%/run.h \
 	%reldir%/replay/findings.c %reldir%/replay/findings.h \
@@ -78,3 +111,13 @@ CLEANFILES += $(CTL_COMPLETIONS)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mortsafectl$(EXEEXT) completion zsh >$@.tmp && mv $@.tmp $@
 %reldir%/completions/mortsafectl.fish: mortsafectl$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && ./mortsafectl$(EXEEXT) completion fish >$@.tmp && mv $@.tmp $@
+
+# the relay test to be run elsewhere is a part of the program
+nodist_ctl_libctl_la_SOURCES = %reldir%/relay/body.c
+BUILT_SOURCES += %reldir%/relay/body.c
+CLEANFILES += %reldir%/relay/body.c %reldir%/relay/body.c-t
+EXTRA_DIST += %reldir%/relay/embed.awk %reldir%/relay/outside.sh
+%reldir%/relay/body.c: %reldir%/relay/embed.awk %reldir%/relay/outside.sh
+	$(AM_V_GEN)$(MKDIR_P) %reldir%/relay && \
+	LC_ALL=C $(AWK) -f $(srcdir)/%reldir%/relay/embed.awk \
+		$(srcdir)/%reldir%/relay/outside.sh > $@-t && mv $@-t $@

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl/pace.h"
@@ -204,6 +205,12 @@ listen_to(const struct run *run, struct running *r, struct why *why)
     return MS_OK;
 }
 
+static unsigned
+wait_of(const struct run *run)
+{
+    return run->wait_s > 0 ? run->wait_s : RUN_WAIT_S;
+}
+
 /* Until it has closed its output, or END. */
 static enum ms_err
 talk(const struct run *run, struct running *r, int64_t end_ms, struct why *why)
@@ -215,8 +222,8 @@ talk(const struct run *run, struct running *r, int64_t end_ms, struct why *why)
         int64_t left_ms = end_ms - pace_now().ms;
 
         if (left_ms <= 0)
-            return why_set(why, MS_TIMEOUT, "it has not ended within %d s",
-                           RUN_WAIT_S);
+            return why_set(why, MS_TIMEOUT, "%.80s has not ended within %u s",
+                           run->words[0], wait_of(run));
         if (poll(fds, 2, (int)left_ms) < 0 && errno != EINTR)
             return why_errno(why, MS_UNAVAIL, "poll");
         if (r->to >= 0 && fds[1].revents != 0)
@@ -225,6 +232,24 @@ talk(const struct run *run, struct running *r, int64_t end_ms, struct why *why)
             err = listen_to(run, r, why);
     }
     return err;
+}
+
+/* Ask PID to end, and after a while have it ended.  True: it has, and was
+ * waited for. */
+static bool
+end_early(pid_t pid, int *status)
+{
+    const int64_t end_ms = pace_now().ms + RUN_KILL_MS;
+    const struct timespec nap = {.tv_nsec = 10000000};
+
+    (void)kill(pid, SIGTERM);
+    while (pace_now().ms < end_ms) {
+        if (waitpid(pid, status, WNOHANG) == pid)
+            return true;
+        (void)nanosleep(&nap, NULL);
+    }
+    (void)kill(pid, SIGKILL);
+    return false;
 }
 
 enum ms_err
@@ -236,13 +261,12 @@ run_program(const struct run *run, int *code, struct why *why)
 
     if (err != MS_OK)
         return err;
-    err = talk(run, &r, pace_now().ms + 1000 * (int64_t)RUN_WAIT_S, why);
+    err = talk(run, &r, pace_now().ms + 1000 * (int64_t)wait_of(run), why);
     close_fd(&r.to);
     close_fd(&r.from);
-    if (err != MS_OK)
-        (void)kill(r.pid, SIGTERM);
-    while (waitpid(r.pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    if (err == MS_OK || !end_early(r.pid, &status))
+        while (waitpid(r.pid, &status, 0) < 0 && errno == EINTR)
+            continue;
     free(r.text);
     *code = WIFEXITED(status) ? WEXITSTATUS(status)
                               : RUN_CODE_SIGNAL + WTERMSIG(status);

@@ -11,7 +11,9 @@
 #include "policy/err.h"
 
 enum {
-    RUN_WAIT_S = 600,                  /* then it is ended */
+    RUN_WAIT_S = 600,                  /* then it is ended, unless said
+                                          otherwise */
+    RUN_KILL_MS = 500,                 /* later, without mercy */
     RUN_LINE_BYTES = 64 * 1024 * 1024, /* of one line, at most */
     RUN_CODE_SIGNAL = 256              /* and more: ended by a signal */
 };
@@ -24,6 +26,7 @@ struct run {
      * for the call); it may be changed. */
     void (*line)(void *arg, char *text);
     void *arg;
+    unsigned wait_s; /* 0: RUN_WAIT_S */
 };
 
 /*

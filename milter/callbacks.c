@@ -9,6 +9,7 @@
 
 #include "milter/counts/ears.h"
 #include "milter/detect/detect.h"
+#include "milter/lookup/look.h"
 #include "milter/negotiate.h"
 #include "milter/now.h"
 #include "milter/pool.h"
@@ -101,6 +102,7 @@ read_connection(SMFICTX *ctx, struct session *session, const char *name,
 
     session_end(session, SESSION_REFUNDED); /* of a connection used again */
     session_forget_connect(session);
+    session_forget_lookups(session);
     session_set_client(session, addr);
     session->client_stdin =
         !session->has_client && client != NULL && strcmp(client, "0") == 0;
@@ -131,7 +133,8 @@ ask_connect(struct step *step)
     session_facts(session, NULL, step->now.wall, &step->facts);
     policy_ask(step->config, &step->facts, STAGE_CONNECT, p);
     step->has_scene = true;
-    ears_connected(daemon_ears(step->daemon), &p->scene);
+    ears_connected(daemon_ears(step->daemon), &p->scene, &step->facts,
+                   session->mta);
     if (p->wants) {
         session->connect_err =
             store_submit(daemon_store(step->daemon), p->items, p->n_items,
@@ -156,6 +159,8 @@ connected(struct step *step, const struct call *call)
         return fail_begin(step, STEP_FULL, MS_BUSY);
     step->config = daemon_config_get(step->daemon);
     status = ask_connect(step);
+    if (status == SMFIS_CONTINUE)
+        look_connect(step);
     if (session->ticket == NULL && session->connect_err == MS_OK)
         session_forget_connect(session);
     return status;
@@ -269,7 +274,10 @@ judge_mail(struct step *step)
     step->acts = m->acts;
     session_facts(session, m, step->now.wall, &step->facts);
     err = step_judge(step, STAGE_MAIL);
+    if (step->facts.login_type != NULL)
+        step_note_macro(step, SIGHTS_LOGIN, step->facts.login);
     m->watched = is_watched(step);
+    look_begin(step);
     if (err != MS_OK)
         return step_fail(step, STEP_STORE, err);
     status = step_answer(step);
@@ -283,6 +291,7 @@ judge_mail(struct step *step)
     message_count(m, &step->facts);
     message_charge(m, step->receipts, step->n_receipts);
     step_note_crowd(step);
+    look_mail(step);
     return judge_connect(step);
 }
 
@@ -356,8 +365,8 @@ refuses_freely(struct step *step)
 
     policy_ask(step->config, &step->facts, STAGE_RCPT, p);
     step->has_scene = true;
-    return !p->wants && policy_answer(p, NULL) && policy_refuses(p) &&
-           p->verdict.limit == NULL;
+    return !p->wants && !p->looks && policy_answer(p, NULL) &&
+           policy_refuses(p) && p->verdict.limit == NULL;
 }
 
 /*
@@ -434,6 +443,8 @@ judge_rcpt(struct step *step)
     enum ms_err err = step_judge(step, STAGE_RCPT);
     sfsistat status;
 
+    look_judged(step);
+    step_note_macro(step, SIGHTS_MAILER, step->facts.rcpt_mailer);
     if (err != MS_OK) {
         status = step_fail(step, STEP_STORE, err);
         if (status == SMFIS_CONTINUE)
@@ -479,6 +490,7 @@ rcpt(struct step *step, const struct call *call)
     }
     step->config = m->config;
     step->acts = m->acts;
+    look_read(step, LOOKUP_NOW);
     return step->facts.refused ? note_refused(step) : judge_rcpt(step);
 }
 
@@ -499,8 +511,10 @@ take_piece(struct session *session, const struct piece *piece)
     m->begun = true;
     m->bodies = m->bodies || piece->whole;
     m->octets += piece->octets;
-    if (piece->name != NULL)
-        message_header(session, piece->name, piece->value);
+    if (piece->name == NULL)
+        return;
+    message_header(session, piece->name, piece->value);
+    look_header(session, piece->name, piece->value);
 }
 
 /* Headers and body are asked for only where they are of use. */
@@ -533,16 +547,24 @@ fail_end(struct step *step, enum ms_err err)
     return step_hold(step);
 }
 
-/* What filters say is evidence in any case, or a freeze would end before its
- * reason does; nothing is done for it while they are not believed. */
+/* What filters have said; where none has, what the DNS says of a stranger. */
+static enum verdict_flag
+said(const struct step *step)
+{
+    enum verdict_flag flag = message_flag(step->session);
+
+    return flag == FLAG_NONE && look_is_evidence(step) ? FLAG_SPAM : flag;
+}
+
+/* What is said is evidence in any case, or a freeze would end before its reason
+ * does; nothing is done for it while it is not believed. */
 static enum verdict_flag
 believed(const struct step *step)
 {
     struct detect *detect = daemon_ears(step->daemon)->detect;
 
-    return detect != NULL && detect_frozen(detect, step->now.wall)
-               ? FLAG_NONE
-               : message_flag(step->session);
+    return detect != NULL && detect_frozen(detect, step->now.wall) ? FLAG_NONE
+                                                                   : said(step);
 }
 
 static sfsistat
@@ -553,12 +575,15 @@ judge_end(struct step *step)
     sfsistat status;
 
     step->facts.bytes = m->bodies ? m->octets : m->facts.size;
+    if (step->facts.lookups != NULL)
+        step_look(step); /* evidence is about who is here */
     step->facts.flag = believed(step);
     if (m->unjudged) {
         step_look(step);
         return SMFIS_CONTINUE;
     }
     err = step_judge(step, STAGE_END);
+    step_note_macro(step, SIGHTS_ID, m->id);
     if (err != MS_OK)
         return fail_end(step, err);
     status = step_answer(step);
@@ -577,8 +602,8 @@ note_evidence(struct step *step, sfsistat status)
 
     if (step->has_scene &&
         (passed || (v->zombie != NULL && v->action != VERDICT_DEFER)))
-        message_evidence(step->session, &step->policy.scene,
-                         message_flag(step->session), passed);
+        message_evidence(step->session, &step->policy.scene, said(step),
+                         passed);
 }
 
 static sfsistat
@@ -594,12 +619,14 @@ message_end(struct step *step, const struct call *call)
     session_facts(step->session, m, step->now.wall, &step->facts);
     step->config = m->config;
     step->acts = m->acts;
+    look_read(step, LOOKUP_NOW);
     status = judge_end(step);
     note_evidence(step, status);
     if (status != SMFIS_CONTINUE) {
         session_end(step->session, SESSION_REFUNDED);
         return status;
     }
+    look_end(step);
     if (step->policy.verdict.action != VERDICT_HOLD ||
         step->policy.verdict.observed)
         step_accepted(step);
@@ -777,6 +804,8 @@ wanted(const struct config *config)
         want |= NEGOTIATE_HEADERS;
     if (judges && config->verdict.aborted_is_spam)
         want |= NEGOTIATE_DATA;
+    if (look_marks(config))
+        want |= NEGOTIATE_MARKS;
     return want;
 }
 
@@ -801,10 +830,12 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
              unsigned long *out_steps, unsigned long *out_f2,
              unsigned long *out_f3)
 {
+    const unsigned want = wanted_now(the_daemon);
+
     (void)f2;
     (void)f3;
-    *out_actions = negotiate_actions(actions);
-    *out_steps = negotiate_steps(steps, wanted_now(the_daemon));
+    *out_actions = negotiate_actions(actions, want);
+    *out_steps = negotiate_steps(steps, want);
     *out_f2 = 0;
     *out_f3 = 0;
     negotiate_macros(ctx, actions);
@@ -818,7 +849,7 @@ callbacks_describe(void)
     struct smfiDesc filter = {
         .xxfi_name = name,
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = SMFIF_QUARANTINE,
+        .xxfi_flags = SMFIF_QUARANTINE | SMFIF_ADDHDRS | SMFIF_CHGHDRS,
         .xxfi_connect = on_connect,
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_mail,

@@ -18,6 +18,7 @@ _Static_assert(sizeof(uint64_t) == crypto_shorthash_BYTES, "SipHash-2-4");
 struct names {
     uint64_t bit[BITS / 64];
     bool told;
+    int64_t told_ms;
 };
 
 struct place {
@@ -119,8 +120,49 @@ crowd_note(struct crowd *crowd, enum crowd_of kind, struct prefix host,
     (void)pthread_mutex_lock(&crowd->lock);
     names = &find_place_locked(crowd, &host, now.ms)->names[kind];
     names->bit[bit / 64] |= UINT64_C(1) << bit % 64;
-    if (!names->told && (*n = count(names)) > most[kind])
+    if (!names->told && (*n = count(names)) > most[kind]) {
         tell = names->told = true;
+        names->told_ms = now.ms;
+    }
     (void)pthread_mutex_unlock(&crowd->lock);
     return tell;
+}
+
+/* What PLACE has been found out for, in OUT; false: for nothing. */
+static bool
+list_one_locked(const struct place *place, struct crowd_row *out)
+{
+    bool told = false;
+
+    *out = (struct crowd_row){.host = place->host};
+    for (unsigned kind = 0; kind < CROWD_KINDS; kind++) {
+        const struct names *names = &place->names[kind];
+
+        out->names[kind] = count(names);
+        if (!names->told)
+            continue;
+        if (!told || names->told_ms < out->told.ms)
+            out->told.ms = names->told_ms;
+        told = true;
+    }
+    return told;
+}
+
+size_t
+crowd_list(struct crowd *crowd, struct mono now, struct crowd_row *out,
+           size_t room)
+{
+    size_t n = 0;
+
+    (void)pthread_mutex_lock(&crowd->lock);
+    for (size_t i = 0; i < PLACES && n < room; i++) {
+        const struct place *place = &crowd->place[i];
+
+        if (place->host.family != 0 &&
+            now.ms - place->began_ms < CROWD_DAY_MS &&
+            list_one_locked(place, &out[n]))
+            n++;
+    }
+    (void)pthread_mutex_unlock(&crowd->lock);
+    return n;
 }

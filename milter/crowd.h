@@ -39,4 +39,15 @@ void crowd_destroy(struct crowd *crowd);
 bool crowd_note(struct crowd *crowd, enum crowd_of kind, struct prefix host,
                 const char *name, struct mono now, unsigned *names);
 
+/* An address that has said more names than one machine would, today. */
+struct crowd_row {
+    struct prefix host;
+    unsigned names[CROWD_KINDS]; /* at least */
+    struct mono told;            /* when it was found out first */
+};
+
+/* At most ROOM of them at NOW in OUT; returns how many.  Thread-safe. */
+size_t crowd_list(struct crowd *crowd, struct mono now, struct crowd_row *out,
+                  size_t room);
+
 #endif

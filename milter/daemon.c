@@ -28,6 +28,7 @@ struct daemon {
     struct crowd *crowd;
     struct pool *steps;
     struct daemon_ears ears;
+    struct lookup *lookup; /* NULL: nothing is looked up */
     _Atomic bool closed;
     _Atomic uint64_t running, finished;
     uint64_t beaten; /* of FINISHED, at the last beat */
@@ -104,6 +105,18 @@ daemon_ears(const struct daemon *daemon)
     return &daemon->ears;
 }
 
+void
+daemon_set_lookup(struct daemon *daemon, struct lookup *lookup)
+{
+    daemon->lookup = lookup;
+}
+
+struct lookup *
+daemon_lookup(struct daemon *daemon)
+{
+    return daemon->lookup;
+}
+
 /* ----- configuration */
 
 const struct config *
@@ -114,6 +127,15 @@ daemon_config_get(struct daemon *daemon)
     (void)pthread_mutex_lock(&daemon->config_lock);
     config = daemon->config;
     config->refs++;
+    (void)pthread_mutex_unlock(&daemon->config_lock);
+    return config;
+}
+
+const struct config *
+daemon_config_again(struct daemon *daemon, const struct config *config)
+{
+    (void)pthread_mutex_lock(&daemon->config_lock);
+    ((struct config *)(uintptr_t)config)->refs++;
     (void)pthread_mutex_unlock(&daemon->config_lock);
     return config;
 }

@@ -22,8 +22,10 @@ struct clerk;
 struct daemon;
 struct detect;
 struct history;
+struct lookup;
 struct metrics;
 struct pictures;
+struct sights;
 struct top;
 
 /* Receipts of one message: a block on the heap that grows, and then travels
@@ -85,9 +87,15 @@ struct daemon_ears {
     struct pictures *pictures;
     struct top *top;
     struct detect *detect;
+    struct sights *sights;
 };
 void daemon_set_ears(struct daemon *daemon, const struct daemon_ears *ears);
 const struct daemon_ears *daemon_ears(const struct daemon *daemon);
+
+/* Who looks up what the DNS says of strangers; borrowed, NULL: nobody.  Set
+ * once, before the first callback. */
+void daemon_set_lookup(struct daemon *daemon, struct lookup *lookup);
+struct lookup *daemon_lookup(struct daemon *daemon);
 
 struct store *daemon_store(struct daemon *daemon);
 struct journal *daemon_journal(struct daemon *daemon);
@@ -97,6 +105,9 @@ struct crowd *daemon_crowd(struct daemon *daemon);
  * it back (NULL is fine). */
 const struct config *daemon_config_get(struct daemon *daemon);
 void daemon_config_put(struct daemon *daemon, const struct config *config);
+/* One more reference to CONFIG, of which the caller has one. */
+const struct config *daemon_config_again(struct daemon *daemon,
+                                         const struct config *config);
 
 /* From now on CONFIG (moved) is what daemon_config_get() gives. */
 void daemon_config_swap(struct daemon *daemon, struct config *config);

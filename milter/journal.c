@@ -221,6 +221,8 @@ write_entry(struct journal *journal, int level, const struct journal_entry *e)
     put_scene(&line, e);
     line_path(&line, "from", e->from);
     line_path(&line, "to", e->to);
+    line_word(&line, "spf", e->spf, LINE_WORD);
+    line_word(&line, "lists", e->lists, LINE_ADDRESS);
     put_counts(&line, e);
     line_word(&line, "store", e->store, LINE_WORD);
     line_word(&line, "ref", e->ref, LINE_WORD);

@@ -38,6 +38,8 @@ struct journal_entry {
     const char *id;            /* the MTA's queue id; NULL: none yet */
     const char *client_name;   /* as the MTA calls it */
     const char *from, *to;     /* arguments of MAIL and RCPT */
+    const char *spf;           /* the result; NULL: not known */
+    const char *lists;         /* that list the client, apart by commas */
     uint32_t nrcpt;            /* 0 leaves it out */
     const char *ref;
     const char *error; /* what of our own has failed */

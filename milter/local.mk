@@ -23,7 +23,9 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/api/json.c %reldir%/api/json.h \
 	%reldir%/api/judged.c %reldir%/api/judged.h \
 	%reldir%/api/links.c %reldir%/api/links.h \
+	%reldir%/api/listed.c \
 	%reldir%/api/listen.c \
+	%reldir%/api/lookups.c \
 	%reldir%/api/notices.c \
 	%reldir%/api/page.c \
 	%reldir%/api/pairs.c %reldir%/api/pairs.h \
@@ -32,6 +34,7 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/api/release.c \
 	%reldir%/api/routes.c %reldir%/api/routes.h \
 	%reldir%/api/server.c %reldir%/api/server.h \
+	%reldir%/api/seen.c \
 	%reldir%/api/service.c \
 	%reldir%/api/standing.c \
 	%reldir%/api/status.c \
@@ -61,12 +64,14 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/counts/history.c %reldir%/counts/history.h \
 	%reldir%/counts/metrics.c %reldir%/counts/metrics.h \
 	%reldir%/counts/metrics_inside.h %reldir%/counts/metrics_print.c \
+	%reldir%/counts/metrics_lookups.c \
 	%reldir%/counts/pack.c %reldir%/counts/pack.h \
 	%reldir%/counts/picture.c %reldir%/counts/picture.h \
 	%reldir%/counts/picture_inside.h %reldir%/counts/picture_save.c \
 	%reldir%/counts/process.c %reldir%/counts/process.h \
 	%reldir%/counts/prom.c %reldir%/counts/prom.h \
 	%reldir%/counts/ranking.c %reldir%/counts/ranking.h \
+	%reldir%/counts/sights.c %reldir%/counts/sights.h \
 	%reldir%/counts/top.c %reldir%/counts/top.h \
 	%reldir%/crowd.c %reldir%/crowd.h \
 	%reldir%/daemon.c %reldir%/daemon.h \
@@ -102,8 +107,11 @@ noinst_LTLIBRARIES += %reldir%/libdaemon.la
 	%reldir%/identity.c %reldir%/identity.h \
 	%reldir%/journal.c %reldir%/journal.h \
 	%reldir%/line.c %reldir%/line.h \
+	%reldir%/lookup/engine.c %reldir%/lookup/engine.h \
 	%reldir%/lookup/heading.c %reldir%/lookup/heading.h \
+	%reldir%/lookup/look.c %reldir%/lookup/look.h \
 	%reldir%/lookup/lookup.c %reldir%/lookup/lookup.h \
+	%reldir%/lookup/put_off.c %reldir%/lookup/put_off.h \
 	%reldir%/move.c %reldir%/move.h \
 	%reldir%/move_line.c %reldir%/move_line.h \
 	%reldir%/move_run.c %reldir%/move_run.h \

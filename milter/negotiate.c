@@ -27,9 +27,13 @@ static const struct {
 };
 
 unsigned long
-negotiate_actions(unsigned long offered)
+negotiate_actions(unsigned long offered, unsigned want)
 {
-    return offered & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+    unsigned long actions = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
+
+    if ((want & NEGOTIATE_MARKS) != 0)
+        actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+    return offered & actions;
 }
 
 unsigned long
@@ -39,7 +43,7 @@ negotiate_steps(unsigned long offered, unsigned want)
 
     if ((want & NEGOTIATE_OCTETS) == 0)
         steps |= SMFIP_NOEOH | SMFIP_NOBODY;
-    if ((want & (NEGOTIATE_OCTETS | NEGOTIATE_HEADERS)) == 0)
+    if ((want & (NEGOTIATE_OCTETS | NEGOTIATE_HEADERS | NEGOTIATE_MARKS)) == 0)
         steps |= SMFIP_NOHDRS;
     if ((want & NEGOTIATE_DATA) == 0)
         steps |= SMFIP_NODATA;

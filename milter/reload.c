@@ -12,6 +12,7 @@
 
 #include "milter/api/server.h"
 #include "milter/detect/detect.h"
+#include "milter/lookup/lookup.h"
 #include "milter/notice/notice.h"
 #include "milter/now.h"
 #include "policy/acts.h"
@@ -223,6 +224,8 @@ put_in_force(const struct reload *reload, struct daemon *daemon,
     tell(telling, LOG_NOTICE, "%s is in force, mode=%s", reload->path,
          mode_name(new->mode));
     look_at_standings(daemon, new);
+    if (daemon_lookup(daemon) != NULL)
+        lookup_set(daemon_lookup(daemon), new);
     daemon_config_swap(daemon, new);
     look_at_standings(daemon, NULL);
     daemon_config_put(daemon, old);

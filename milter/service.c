@@ -26,6 +26,7 @@
 #include "milter/daemon.h"
 #include "milter/detach.h"
 #include "milter/journal.h"
+#include "milter/lookup/lookup.h"
 #include "milter/notice/notice.h"
 #include "milter/notify.h"
 #include "milter/now.h"
@@ -64,6 +65,7 @@ struct service {
     _Atomic bool listening; /* and libmilter will not remove a local socket */
     struct reload reload;
     struct journal *journal;
+    struct lookup *lookup;
     struct self *self;
     struct open_store opened;        /* what the store borrows; its `store` only
                                         until the daemon owns it */
@@ -400,23 +402,57 @@ make_store(struct service *service)
 }
 
 static int
-make_daemon(struct service *service)
+make_journal(struct service *service)
 {
     const struct config *config = service->config;
     struct spool_target target = reload_target(&service->reload, config);
     char *host = service->host;
-    struct pool *steps = NULL;
-    int code;
 
     (void)gethostname(host, HOST_NAME_MAX); /* "" will do */
     if (journal_create(&target, config->log.format,
                        reload_level(&service->reload, config), host,
-                       &service->journal) != MS_OK ||
-        self_create(host, &service->self) != MS_OK) {
-        complain("no memory");
-        return EX_OSERR;
-    }
-    self_set(service->self, config);
+                       &service->journal) == MS_OK &&
+        self_create(host, &service->self) == MS_OK)
+        return EX_OK;
+    complain("no memory");
+    return EX_OSERR;
+}
+
+/* Before there is a thread; and as who we stay, for as nobody else could we end
+ * mortsafe-spf. */
+static int
+make_lookup(struct service *service)
+{
+    struct why why;
+
+    if (lookup_create(service->config, service->journal, &service->lookup,
+                      &why) == MS_OK)
+        return EX_OK;
+    complain("%s", why.text);
+    return EX_UNAVAILABLE;
+}
+
+static int
+start_lookup(struct service *service)
+{
+    const struct config *config = daemon_config_get(service->daemon);
+    struct why why;
+    enum ms_err err = lookup_run(service->lookup, config, &why);
+
+    daemon_config_put(service->daemon, config);
+    if (err == MS_OK)
+        return EX_OK;
+    complain("%s", why.text);
+    return err == MS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
+}
+
+static int
+make_daemon(struct service *service)
+{
+    struct pool *steps = NULL;
+    int code;
+
+    self_set(service->self, service->config);
     code = make_store(service);
     if (code != EX_OK)
         return code;
@@ -429,6 +465,7 @@ make_daemon(struct service *service)
     }
     service->config = NULL;
     service->opened.store = NULL;
+    daemon_set_lookup(service->daemon, service->lookup);
     callbacks_serve(service->daemon);
     return EX_OK;
 }
@@ -596,6 +633,7 @@ keep(void *arg)
             desk_follow_mode(&service->desk, now.wall);
             tick_api(service, now);
             daemon_beat(service->daemon, now.wall);
+            lookup_beat(service->lookup);
             daemon_counts(service->daemon, &counts);
             if (service->notify.watchdog_us > 0 &&
                 makes_progress(&pulse, &counts, now.mono))
@@ -859,6 +897,7 @@ end_daemon(struct service *service)
     if (!is_quiet(service, LINGER_MS))
         return;
     end_desk(service);
+    lookup_destroy(service->lookup);
     daemon_retire(service->daemon);
     end_store(service);
 }
@@ -866,10 +905,12 @@ end_daemon(struct service *service)
 static void
 clean_up(struct service *service)
 {
-    if (service->daemon != NULL)
+    if (service->daemon != NULL) {
         end_daemon(service);
-    else
+    } else {
         end_store(service); /* it may still tell the journal */
+        lookup_destroy(service->lookup);
+    }
     journal_destroy(service->journal);
     config_destroy(service->config);
     pidfile_remove(service->options->pidfile);
@@ -950,7 +991,13 @@ start(struct service *service)
         code = settle(service);
     block_signals();
     if (code == EX_OK)
+        code = make_journal(service);
+    if (code == EX_OK)
+        code = make_lookup(service);
+    if (code == EX_OK)
         code = make_daemon(service);
+    if (code == EX_OK)
+        code = start_lookup(service);
     if (code == EX_OK)
         code = make_desk(service);
     if (code == EX_OK)

@@ -33,6 +33,7 @@ session_destroy(struct session *session)
         return;
     session_end(session, SESSION_DROPPED);
     session_forget_connect(session);
+    session_forget_lookups(session);
     free(session);
 }
 
@@ -46,6 +47,15 @@ session_forget_connect(struct session *session)
     acts_put(session->acts);
     session->acts = NULL;
     session->connect_err = MS_OK;
+}
+
+void
+session_forget_lookups(struct session *session)
+{
+    lookup_end(session->lookups);
+    session->lookups = NULL;
+    daemon_config_put(session->daemon, session->lookups_config);
+    session->lookups_config = NULL;
 }
 
 void
@@ -161,6 +171,7 @@ session_end(struct session *session, enum session_end end)
     if (m == NULL)
         return;
     session->message = NULL;
+    lookup_next(session->lookups);
     switch (end) {
     case SESSION_REFUNDED:
         if (m->receipts != NULL)

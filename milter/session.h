@@ -13,6 +13,8 @@
 
 #include "milter/daemon.h"
 #include "milter/detect/flag.h"
+#include "milter/lookup/heading.h"
+#include "milter/lookup/lookup.h"
 #include "policy/config.h"
 #include "policy/scene.h"
 #include "policy/store/store.h"
@@ -44,6 +46,10 @@ struct message {
     uint64_t *addressed; /* hashes of recipients */
     size_t n_addressed, room_addressed;
     uint32_t more, unknown; /* recipients without a hash; refused as unknown */
+    bool looked;            /* its look-ups are asked for */
+    uint32_t looked_lists;  /* ... bits of the lists that are */
+    bool headed;            /* its headers are looked through for forged ones */
+    struct heading heading; /* ... and what was found so far */
 
     char id[SESSION_ID]; /* the MTA's; "" as long as it has none */
     char text[];         /* what the strings of FACTS point to */
@@ -67,6 +73,9 @@ struct session {
     struct acts *acts;           /* the same; or NULL */
     enum ms_err connect_err;     /* why there is no ticket */
     struct store_time connected;
+
+    struct lookup_case *lookups;         /* NULL: nothing was looked up */
+    const struct config *lookups_config; /* of its lists, one reference */
 
     char name[SESSION_WORD]; /* the client's, for the log */
     char helo[SESSION_WORD]; /* what it calls itself */
@@ -95,6 +104,10 @@ void session_destroy(struct session *session);
 
 /* Forget what was asked at CONNECT: its ticket is dropped. */
 void session_forget_connect(struct session *session);
+
+/* The same of what was looked up; it may wait for a callback of the resolver's
+ * that runs just now, and these are short. */
+void session_forget_lookups(struct session *session);
 
 /* Copy ADDR (NULL, or of a family that is no address: no client). */
 void session_set_client(struct session *session, const struct sockaddr *addr);

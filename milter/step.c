@@ -9,6 +9,7 @@
 
 #include "milter/counts/ears.h"
 #include "milter/detect/detect.h"
+#include "milter/lookup/look.h"
 #include "milter/now.h"
 #include "milter/reply.h"
 #include "policy/acts.h"
@@ -123,7 +124,9 @@ step_judge(struct step *step, enum stage stage)
     enum ms_err err = MS_INVALID; /* of an engine that asks for ever */
 
     ask(step, step->config, stage);
-    for (int round = 0; round < STEP_ROUNDS; round++) {
+    if (p->looks)
+        look_read(step, LOOKUP_WAIT);
+    for (int round = p->looks ? -1 : 0; round < STEP_ROUNDS; round++) {
         bool charged = p->wants;
 
         err = charged ? charge(step) : MS_OK;
@@ -197,6 +200,8 @@ tell(struct step *step, const struct verdict *v, enum journal_deed deed,
 {
     const struct session *session = step->session;
     const struct message *m = session != NULL ? session->message : NULL;
+    const struct lookups *looked = step->has_scene ? step->facts.lookups : NULL;
+    char lists[LOOK_LISTS];
     struct journal_entry entry = {
         .now = step->now,
         .verdict = v,
@@ -206,6 +211,8 @@ tell(struct step *step, const struct verdict *v, enum journal_deed deed,
         .client_name = session != NULL ? session->name : NULL,
         .from = m != NULL ? m->facts.sender : NULL,
         .to = step->has_scene ? step->facts.recipient : NULL,
+        .spf = looked != NULL ? look_spf(looked) : NULL,
+        .lists = looked != NULL ? look_lists(looked, step->config, lists) : "",
         .nrcpt = m != NULL ? m->nrcpt : 0,
         .ref = words.ref,
         .error = words.error,
@@ -352,6 +359,12 @@ step_note_crowd(struct step *step)
         note_one(step, CROWD_DOMAINS, sender->domain);
 }
 
+void
+step_note_macro(struct step *step, enum sights_macro macro, const char *value)
+{
+    ears_macro(daemon_ears(step->daemon), &step->policy.scene, macro, value);
+}
+
 /* ----- failures of our own */
 
 static const char *
@@ -448,6 +461,18 @@ quarantine(SMFICTX *ctx, const char *reason)
     return smfi_quarantine(ctx, (char *)(uintptr_t)reason) == MI_SUCCESS;
 }
 
+/* Has a filter said something of the message in a header that is read? */
+static enum sights_verdict
+verdict_of(const struct session *session)
+{
+    const struct message *m = session->message;
+
+    if (!m->watched || m->config->verdict.n_headers == 0)
+        return SIGHTS_NOT_ASKED;
+    return message_flag(session) == FLAG_NONE ? SIGHTS_NO_VERDICT
+                                              : SIGHTS_VERDICT;
+}
+
 static void
 count_message(struct step *step, enum history_outcome outcome)
 {
@@ -458,6 +483,8 @@ count_message(struct step *step, enum history_outcome outcome)
         .would = m->doubted ? m->nrcpt : m->would,
         .external = m->facts.external,
         .bytes = step->facts.bytes,
+        .port = step->session->daemon_port,
+        .verdict = verdict_of(step->session),
     };
 
     ears_message(daemon_ears(step->daemon), &step->policy.scene, &message);

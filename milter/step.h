@@ -14,7 +14,9 @@
 #include <libmilter/mfapi.h>
 
 #include "milter/counts/metrics.h"
+#include "milter/counts/sights.h"
 #include "milter/session.h"
+#include "policy/lookups.h"
 #include "policy/policy.h"
 
 enum {
@@ -45,6 +47,7 @@ struct step {
     bool has_scene; /* policy.scene is made */
     bool local;     /* decided in this host, for a shared store is away */
     struct facts facts;
+    struct lookups lookups; /* what facts.lookups points to */
     struct policy policy;
     struct charge_answers answers;
     struct receipt receipts[STEP_ROUNDS * CHARGE_ITEMS];
@@ -94,6 +97,10 @@ sfsistat step_hold(struct step *step);
  * makes the world look like it.
  */
 void step_note_crowd(struct step *step);
+
+/* The MTA was asked for MACRO, and has said VALUE (NULL: nothing). */
+void step_note_macro(struct step *step, enum sights_macro macro,
+                     const char *value);
 
 /* The one line of a message that goes through. */
 void step_accepted(struct step *step);

@@ -59,6 +59,8 @@ enum lookup_action {
     LOOKUP_DEFER,
     LOOKUP_REJECT
 };
+/* Header fields that tell of SPF, as the grammar's words stand for them. */
+enum spf_header { SPF_HEADER_RESULTS = 1, SPF_HEADER_RECEIVED = 2 };
 enum store_type { STORE_EMBEDDED, STORE_MEMORY, STORE_REDIS };
 enum log_to { LOG_TO_SYSLOG, LOG_TO_STDERR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -244,7 +246,7 @@ struct exempt {
 struct reply_text {
     char *rule; /* "relay.denied", "limit.user" */
     char *text; /* with {recipient} {sender} {used} {limit} {span} {retry}
-                   {ref} {client} {user} */
+                   {ref} {client} {user} {help} {domain} {list} */
     struct origin origin;
 };
 
@@ -450,8 +452,9 @@ size_t config_option_words(const struct config *config, enum option_block kind,
                            void *arg);
 
 /* What a reload from OLD to NEW changes about counts and standings: a line for
- * each limit whose windows start empty or are dropped, and for each rule about
- * zombies that comes, goes, or changes its mode. */
+ * each limit whose windows start empty or are dropped, for each rule about
+ * zombies that comes, goes, or changes its mode, and for what is asked of the
+ * DNS from now on, or no more. */
 void config_diff(const struct config *old, const struct config *new,
                  void (*line)(void *arg, const char *text), void *arg);
 

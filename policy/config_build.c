@@ -22,6 +22,8 @@ static const struct {
      offsetof(struct config, n_limits)},
     {BLOCK_ZOMBIE, sizeof(struct zombie), offsetof(struct config, zombies),
      offsetof(struct config, n_zombies)},
+    {BLOCK_DNSBL, sizeof(struct dnsbl), offsetof(struct config, dnsbls),
+     offsetof(struct config, n_dnsbls)},
     {BLOCK_EXEMPT, sizeof(struct exempt), offsetof(struct config, exempts),
      offsetof(struct config, n_exempts)},
     {BLOCK_API_GROUP, sizeof(struct api_group),
@@ -84,6 +86,12 @@ introduce(struct config *config, const struct config_block *block, size_t index)
         zombie->origin = block->origin;
         zombie->on = UINT64_MAX;
         zombie->class = CLASS_UNSET;
+    } else if (block->kind == BLOCK_DNSBL) {
+        struct dnsbl *list = block->object;
+
+        list->name = name;
+        list->index = index;
+        list->origin = block->origin;
     } else if (block->kind == BLOCK_EXEMPT) {
         struct exempt *exempt = block->object;
 
@@ -217,6 +225,8 @@ make_sets_of(const struct build *b, const struct config_block *block)
     err = make_set(b, config->n_limits, 0, &exempt->skip);
     if (err == MS_OK)
         err = make_set(b, config->n_zombies, 0, &exempt->skip_zombie);
+    if (err == MS_OK)
+        err = make_set(b, config->n_dnsbls, 0, &exempt->skip_dnsbl);
     return err;
 }
 
@@ -318,6 +328,11 @@ static enum ms_err (*const readers[OPTION_TYPES])(const struct reading *r) = {
     [OPTION_NETWORKS] = config_refer_networks,
     [OPTION_SKIP] = config_refer_skip,
     [OPTION_FLAG] = config_value_bool,
+    [OPTION_OWN_HOSTS] = config_dns_hosts,
+    [OPTION_SERVERS] = config_dns_servers,
+    [OPTION_SPF_FIELDS] = config_dns_headers,
+    [OPTION_ZONE] = config_dns_zone,
+    [OPTION_MASKS] = config_dns_masks,
 };
 
 static enum ms_err
@@ -409,6 +424,7 @@ make(const struct build *b)
         err = make_replies(b);
     if (err == MS_OK)
         err = make_sets(b);
+    config_dns_introduce(b);
     if (err == MS_OK)
         err = nettree_create(&b->config->nets);
     if (err == MS_OK)

@@ -13,6 +13,10 @@
  */
 enum ms_err config_build(const struct build *build);
 
+/* Term I as one of the option's words, its value in *OUT; else false, with an
+ * error that names them. */
+bool config_value_word(const struct reading *r, size_t i, unsigned *out);
+
 /* Readers, by the types of options: words, numbers and texts, ... */
 enum ms_err config_value_bool(const struct reading *r);
 enum ms_err config_value_choice(const struct reading *r);
@@ -56,6 +60,13 @@ enum ms_err config_zombie_lift(const struct reading *r);
 /* ... and letters, ... */
 enum ms_err config_notice_rate(const struct reading *r);
 enum ms_err config_notice_url(const struct reading *r);
+
+/* ... what is asked of the DNS, ... */
+enum ms_err config_dns_servers(const struct reading *r);
+enum ms_err config_dns_headers(const struct reading *r);
+enum ms_err config_dns_zone(const struct reading *r);
+enum ms_err config_dns_masks(const struct reading *r);
+enum ms_err config_dns_hosts(const struct reading *r);
 
 /* ... what the store alone has, ... */
 enum ms_err config_store_servers(const struct reading *r);
@@ -107,6 +118,18 @@ void config_notice_check(const struct build *b,
                          const struct config_block *block);
 void config_verdict_check(const struct build *b,
                           const struct config_block *block);
+
+/* Whether there is a block `spf`, once blocks are known. */
+void config_dns_introduce(const struct build *b);
+
+/* What the DNS is asked: errors, and what is most likely not meant. */
+void config_dns_check(const struct build *b, const struct config_block *block);
+void config_dns_warn(const struct build *b, const struct config_block *block);
+void config_dns_warn_exempt(const struct build *b,
+                            const struct config_block *block);
+
+/* Does what is set in ON hold on some listener? */
+bool config_refer_has_listener(const struct config *config, uint64_t on);
 
 /* What no option of the store can know alone; and what its traffic tells those
  * on the way. */

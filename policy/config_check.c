@@ -69,14 +69,17 @@ check_exempt(const struct build *b, const struct config_block *block)
 
 /* ----- replies */
 
-static const char *const fixed_rules[] = {"relay.denied", "relay.hop",
-                                          "relay.none", "relay.syntax"};
+static const char *const fixed_rules[] = {
+    "relay.denied", "relay.hop",    "relay.none",     "relay.syntax",
+    "spf.fail",     "spf.softfail", "spf.temperror",  "spf.permerror",
+    "spf.none",     "spf.helo",     "spf.own_domain", "spf.pending"};
 
 /* Rules that have a block's name: BLOCK.NAME and what is behind. */
 static const struct {
     enum option_block kind;
     const char *behind;
 } named_rules[] = {{BLOCK_LIMIT, ""},           {BLOCK_ZOMBIE, ""},
+                   {BLOCK_DNSBL, ""},           {BLOCK_DNSBL, ".pending"},
                    {BLOCK_LISTENER, ".auth"},   {BLOCK_LISTENER, ".tls"},
                    {BLOCK_LISTENER, ".sender"}, {BLOCK_NETWORK, ".port25"},
                    {BLOCK_NETWORK, ".sender"}};
@@ -184,6 +187,7 @@ check_block(const struct build *b, const struct config_block *block)
     case BLOCK_RESOLVER:
     case BLOCK_SPF:
     case BLOCK_DNSBL:
+        config_dns_check(b, block);
         break;
     case BLOCK_EXEMPT:
         check_exempt(b, block);

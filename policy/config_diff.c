@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* policy/config_diff.c - what a reload does to counts and standings. */
+/* policy/config_diff.c - what a reload does to counts, standings, look-ups. */
 #include <config.h>
 
 #include <stdio.h>
@@ -194,6 +194,67 @@ compare_zombies(const struct teller *teller, const struct config *old,
                     "is gone; nobody is stopped by it");
 }
 
+/* ----- what is asked of the DNS */
+
+static const struct dnsbl *
+find_list(const struct config *config, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < config->n_dnsbls; i++)
+        if (strcmp(config->dnsbls[i]->name, name) == 0)
+            return config->dnsbls[i];
+    return NULL;
+}
+
+/* What changes for clients where a list was OLD (NULL: none) and is NEW; NULL:
+ * nothing. */
+static const char *
+list_change(const struct dnsbl *old, const struct dnsbl *new)
+{
+    const bool acts = new->action >= LOOKUP_DEFER;
+
+    if (old == NULL)
+        return acts ? "is new; who is listed is refused or put off"
+                    : "is new; who is listed is marked";
+    if (strcmp(old->zone, new->zone) != 0)
+        return "another zone is asked";
+    if ((old->action >= LOOKUP_DEFER) == acts)
+        return NULL;
+    return acts ? "who is listed is refused or put off from now on"
+                : "who is listed is only marked from now on";
+}
+
+static void
+compare_lists(const struct teller *teller, const struct config *old,
+              const struct config *new)
+{
+    size_t i;
+
+    for (i = 0; i < new->n_dnsbls; i++) {
+        const struct dnsbl *list = new->dnsbls[i];
+        const char *what = list_change(find_list(old, list->name), list);
+
+        if (what != NULL)
+            tell_of(teller, "dnsbl", list->name, what);
+    }
+    for (i = 0; i < old->n_dnsbls; i++)
+        if (find_list(new, old->dnsbls[i]->name) == NULL)
+            tell_of(teller, "dnsbl", old->dnsbls[i]->name,
+                    "is gone; it is not asked any more");
+}
+
+static void
+compare_spf(const struct teller *teller, const struct config *old,
+            const struct config *new)
+{
+    if (old->spf.written != new->spf.written)
+        teller->line(teller->arg,
+                     new->spf.written
+                         ? "spf: strangers' senders are looked up from now on"
+                         : "spf: senders are not looked up any more");
+}
+
 void
 config_diff(const struct config *old, const struct config *new,
             void (*line)(void *arg, const char *text), void *arg)
@@ -213,4 +274,6 @@ config_diff(const struct config *old, const struct config *new,
         if (find(new, limit->name) == NULL)
             tell(&teller, limit, "is gone; its counts are dropped");
     compare_zombies(&teller, old, new);
+    compare_spf(&teller, old, new);
+    compare_lists(&teller, old, new);
 }

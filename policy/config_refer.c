@@ -132,6 +132,16 @@ config_refer_on(const struct reading *r)
     return MS_OK;
 }
 
+bool
+config_refer_has_listener(const struct config *config, uint64_t on)
+{
+    const uint64_t all = config->n_listeners >= 64
+                             ? UINT64_MAX
+                             : ((uint64_t)1 << config->n_listeners) - 1;
+
+    return (on & all) != 0;
+}
+
 /* ----- from, network, skip */
 
 enum ms_err
@@ -169,26 +179,40 @@ config_refer_networks(const struct reading *r)
     return MS_OK;
 }
 
-/* What can be skipped: all of a kind, or one by its name. */
+/* What can be skipped: all of a kind, or one by its name (PREFIX; NULL: it has
+ * none). */
 static const struct {
     const char *all, *prefix;
     enum option_block kind;
 } skips[] = {{"limits", "limit.", BLOCK_LIMIT},
-             {"zombies", "zombie.", BLOCK_ZOMBIE}};
+             {"zombies", "zombie.", BLOCK_ZOMBIE},
+             {"spf", NULL, BLOCK_SPF},
+             {"dnsbl", "dnsbl.", BLOCK_DNSBL}};
 
 enum { SKIPS = sizeof skips / sizeof *skips };
 
-/* Skip the rule that BLOCK is about; NULL: all of KIND. */
+/* Skip all of KIND. */
 static void
-skip(struct exempt *exempt, enum option_block kind,
-     const struct config_block *block)
+skip_all(struct exempt *exempt, enum option_block kind)
 {
-    if (kind == BLOCK_ZOMBIE && block == NULL)
+    if (kind == BLOCK_ZOMBIE)
         exempt->skip_zombies = true;
-    else if (kind == BLOCK_ZOMBIE)
-        exempt->skip_zombie[((const struct zombie *)block->object)->index] = 1;
-    else if (block == NULL)
+    else if (kind == BLOCK_SPF)
+        exempt->skip_spf = true;
+    else if (kind == BLOCK_DNSBL)
+        exempt->skip_dnsbls = true;
+    else
         exempt->skip_all = true;
+}
+
+/* Skip the one that BLOCK is about. */
+static void
+skip_one(struct exempt *exempt, const struct config_block *block)
+{
+    if (block->kind == BLOCK_ZOMBIE)
+        exempt->skip_zombie[((const struct zombie *)block->object)->index] = 1;
+    else if (block->kind == BLOCK_DNSBL)
+        exempt->skip_dnsbl[((const struct dnsbl *)block->object)->index] = 1;
     else
         exempt->skip[((const struct limit *)block->object)->index] = 1;
 }
@@ -207,24 +231,25 @@ read_skip_name(const struct reading *r, size_t i, size_t j)
                       "limit.postmaster refuses nothing; there is "
                       "nothing to skip");
     else
-        skip(r->object, skips[j].kind, block);
+        skip_one(r->object, block);
 }
 
 static void
 read_skip_term(const struct reading *r, size_t i)
 {
-    const char *term = reading_term(r, i);
+    const char *term = reading_term(r, i), *prefix;
     char hint[GUESS_TEXT];
     struct guess guess;
     size_t j;
 
     guess_start(&guess, term);
     for (j = 0; j < SKIPS; j++) {
+        prefix = skips[j].prefix;
         if (strcmp(term, skips[j].all) == 0) {
-            skip(r->object, skips[j].kind, NULL);
+            skip_all(r->object, skips[j].kind);
             return;
         }
-        if (strncmp(term, skips[j].prefix, strlen(skips[j].prefix)) == 0) {
+        if (prefix != NULL && strncmp(term, prefix, strlen(prefix)) == 0) {
             read_skip_name(r, i, j);
             return;
         }
@@ -232,7 +257,7 @@ read_skip_term(const struct reading *r, size_t i)
     }
     reading_error(r, i,
                   "`%s` is none of: limits | limit.NAME | zombies | "
-                  "zombie.NAME%s",
+                  "zombie.NAME | spf | dnsbl | dnsbl.NAME%s",
                   term, guess_print(&guess, hint));
 }
 

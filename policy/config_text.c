@@ -41,6 +41,7 @@ static const char built_in[] =
     "zombie account { key = user }\n"
     "zombie machine { key = client  in = relays }\n"
     "users { }\n"
+    "resolver { }\n"
     "store { }\n"
     "privacy { }\n"
     "api { }\n"

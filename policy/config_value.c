@@ -18,10 +18,8 @@
 
 /* ----- words and numbers */
 
-/* Term I as one of the option's words, its value in *OUT; else an error that
- * names them. */
-static bool
-find_word(const struct reading *r, size_t i, unsigned *out)
+bool
+config_value_word(const struct reading *r, size_t i, unsigned *out)
 {
     const struct option_word *word = r->setting->option->words;
     const char *term = reading_term(r, i);
@@ -51,7 +49,8 @@ config_value_bool(const struct reading *r)
     unsigned value;
     bool yes;
 
-    if (!find_word(r, 0, &value) || r->setting->option->type == OPTION_FLAG)
+    if (!config_value_word(r, 0, &value) ||
+        r->setting->option->type == OPTION_FLAG)
         return MS_OK;
     yes = value != 0;
     memcpy(reading_at(r), &yes, sizeof yes);
@@ -63,7 +62,7 @@ config_value_choice(const struct reading *r)
 {
     unsigned value;
 
-    if (find_word(r, 0, &value))
+    if (config_value_word(r, 0, &value))
         memcpy(reading_at(r), &value, sizeof value);
     return MS_OK;
 }
@@ -75,7 +74,7 @@ config_value_set(const struct reading *r)
     size_t i;
 
     for (i = 0; i < r->setting->n_terms; i++) {
-        if (!find_word(r, i, &value))
+        if (!config_value_word(r, i, &value))
             continue;
         if (value == 0 && r->setting->n_terms > 1)
             reading_error(r, i, "`%s` can only stand alone",
@@ -245,9 +244,9 @@ store_copy(const struct reading *r, const char *text)
 static const char *
 check_placeholder(const struct reading *r, const char *text)
 {
-    static const char *const known[] = {"recipient", "sender", "used", "limit",
-                                        "span",      "retry",  "ref",  "client",
-                                        "user",      "help"};
+    static const char *const known[] = {
+        "recipient", "sender", "used", "limit", "span",   "retry",
+        "ref",       "client", "user", "help",  "domain", "list"};
     const char *end = strpbrk(text + 1, "{}");
     char name[32], hint[GUESS_TEXT];
     struct guess guess;

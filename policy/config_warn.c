@@ -271,17 +271,6 @@ warn_warmup(const struct build *b, const struct config_block *block)
                               limit->name);
 }
 
-/* Does what is set in ON hold on some listener? */
-static bool
-has_listener(const struct config *config, uint64_t on)
-{
-    const uint64_t all = config->n_listeners >= 64
-                             ? UINT64_MAX
-                             : ((uint64_t)1 << config->n_listeners) - 1;
-
-    return (on & all) != 0;
-}
-
 static void
 warn_limit(const struct build *b, const struct config_block *block)
 {
@@ -291,7 +280,7 @@ warn_limit(const struct build *b, const struct config_block *block)
 
     warn_fallback(b, block);
     warn_warmup(b, block);
-    if (!has_listener(config, limit->on)) {
+    if (!config_refer_has_listener(config, limit->on)) {
         notes_warning(b->notes, config_text_origin(block, "on"),
                       "on: limit `%s` holds on no listener", limit->name);
         return;
@@ -350,7 +339,7 @@ warn_zombie(const struct build *b, const struct config_block *block)
     size_t i;
 
     warn_people(b, block);
-    if (!has_listener(b->config, zombie->on)) {
+    if (!config_refer_has_listener(b->config, zombie->on)) {
         notes_warning(b->notes, config_text_origin(block, "on"),
                       "on: zombie `%s` holds on no listener", zombie->name);
         return;
@@ -373,6 +362,7 @@ warn_exempt(const struct build *b, const struct config_block *block)
     if (exempt->has_until && b->today.s >= exempt->until.s)
         notes_warning(b->notes, config_text_origin(block, "until"),
                       "until: exempt `%s` has ended", exempt->name);
+    config_dns_warn_exempt(b, block);
 }
 
 static void
@@ -442,6 +432,8 @@ config_warn(const struct build *b)
             warn_status(b, block);
         else if (block->kind == BLOCK_NOTICE)
             warn_notice(b, block);
+        else if (block->kind == BLOCK_SPF)
+            config_dns_warn(b, block);
         else if (block->off || block->object == NULL)
             continue;
         else if (block->kind == BLOCK_NETWORK)
@@ -450,6 +442,8 @@ config_warn(const struct build *b)
             warn_limit(b, block);
         else if (block->kind == BLOCK_ZOMBIE)
             warn_zombie(b, block);
+        else if (block->kind == BLOCK_DNSBL)
+            config_dns_warn(b, block);
         else if (block->kind == BLOCK_EXEMPT)
             warn_exempt(b, block);
     }

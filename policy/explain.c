@@ -15,7 +15,8 @@
 #include "policy/window.h"
 
 enum {
-    ROUNDS = 4 /* of one stage: desk, limits, help or held, one to spare */
+    ROUNDS = 5 /* of one stage: look-ups, desk, limits, help or held, one to
+                  spare */
 };
 
 const char *
@@ -294,6 +295,7 @@ walk_recipient(struct explanation *e, const char *recipient)
     if (err != MS_OK)
         return err;
     explain_recipient(e);
+    explain_lookups(e);
     explain_zombies(e);
     explain_limits(e);
     if (policy_refuses(&e->p)) {
@@ -408,6 +410,7 @@ tell_verdict(struct explanation *e)
     explain_begin(e, v->rule[0] != '\0' ? v->rule : "verdict",
                   v->limit != NULL    ? v->limit->origin
                   : v->zombie != NULL ? v->zombie->origin
+                  : v->list != NULL   ? v->list->origin
                                       : e->first_origin);
     say_verdict(e, v);
     if (v->action == VERDICT_CONTINUE || v->action == VERDICT_ACCEPT)
@@ -434,6 +437,7 @@ policy_explain(const struct explain_asked *asked,
     e.facts.refused = e.facts.unknown = false;
     e.n_looks = e.n_stands = e.n_own = e.n_refused = 0;
     e.shown_zombies = 0;
+    e.shown_lookups = false;
     memset(e.shown, 0, sizeof e.shown);
     verdict_continue(&e.first);
     e.first_stage = STAGE_MAIL;

@@ -132,8 +132,8 @@ say_other_session(struct explanation *e, const uint8_t *in)
                        "none");
 }
 
-static void
-say_exempt(struct explanation *e, const struct exempt *exempt)
+void
+explain_say_exempt(struct explanation *e, const struct exempt *exempt)
 {
     explain_say(e, "exempt %s", exempt->name);
     if (exempt->has_until) {
@@ -168,7 +168,7 @@ explain_say_state(struct explanation *e, const uint8_t *in, const char *verb,
         explain_say(e, "it %s addresses, and this is a login", verb);
         break;
     case LIMIT_EXEMPT:
-        say_exempt(e, reason->exempt);
+        explain_say_exempt(e, reason->exempt);
         break;
     case LIMIT_RELEASED:
         explain_say(e, "exempt by ");

@@ -62,6 +62,7 @@ struct explanation {
     size_t n_own;
     size_t n_refused;         /* recipients */
     bool shown[CHARGE_ITEMS]; /* limits that have been told of, by index */
+    bool shown_lookups;       /* what the DNS says, and asks nobody about */
     uint64_t shown_zombies;   /* the same of rules of zombies: bits */
     struct verdict held;      /* for the facts */
     struct verdict first;     /* that the client meets */
@@ -92,6 +93,9 @@ void explain_say_state(struct explanation *e, const uint8_t *in,
                        const char *verb, enum limit_state state,
                        const struct limit_reason *reason);
 
+/* Add which exemption it is. */
+void explain_say_exempt(struct explanation *e, const struct exempt *exempt);
+
 /* Add why one with N keys finds nobody here. */
 void explain_say_nobody(struct explanation *e, const struct limit_key *key,
                         size_t n, const char *verb);
@@ -119,6 +123,10 @@ void explain_recipient(struct explanation *e);
 
 /* How all stand whom rules of zombies judge, and what follows. */
 void explain_zombies(struct explanation *e);
+
+/* What the DNS says of a stranger, as far as it was handed in, and what follows
+ * from it. */
+void explain_lookups(struct explanation *e);
 
 /* All limits that this stage asks, and those that it would but for a reason. */
 void explain_limits(struct explanation *e);

@@ -75,8 +75,11 @@ lists(const struct exempt *exempt, enum exempt_key key, const char *text)
     return false;
 }
 
-bool
-limit_is_exempt(const struct exempt *exempt, const struct scene *scene)
+/* Does EXEMPT name SCENE, of which NAME tells who it is? */
+static bool
+names_scene(const struct exempt *exempt, const struct scene *scene,
+            const char *(*name)(const struct scene *scene,
+                                enum subject_kind kind))
 {
     static const struct {
         enum exempt_key key;
@@ -94,10 +97,33 @@ limit_is_exempt(const struct exempt *exempt, const struct scene *scene)
         return false;
     for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
         if (exempt->n_values[named[i].key] > 0 &&
-            !lists(exempt, named[i].key, limit_name(scene, named[i].kind)))
+            !lists(exempt, named[i].key, name(scene, named[i].kind)))
             return false;
     }
     return true;
+}
+
+bool
+limit_is_exempt(const struct exempt *exempt, const struct scene *scene)
+{
+    return names_scene(exempt, scene, limit_name);
+}
+
+/* Who SCENE says it is. */
+static const char *
+claimed_name(const struct scene *scene, enum subject_kind kind)
+{
+    if (kind == SUBJECT_SENDER)
+        return scene->sender;
+    if (kind == SUBJECT_DOMAIN)
+        return domain_of(scene->sender);
+    return limit_name(scene, kind);
+}
+
+bool
+limit_is_exempt_claim(const struct exempt *exempt, const struct scene *scene)
+{
+    return names_scene(exempt, scene, claimed_name);
 }
 
 /* The block by which SCENE is not held to LIMIT, or NULL. */

@@ -38,6 +38,11 @@ struct limit_reason {
 /* Does EXEMPT name SCENE, whatever it lets skip?  Pure. */
 bool limit_is_exempt(const struct exempt *exempt, const struct scene *scene);
 
+/* The same where it is a stranger's claim that counts: EXEMPT's `sender` and
+ * `domain` are those of the envelope, whoever sends.  Pure. */
+bool limit_is_exempt_claim(const struct exempt *exempt,
+                           const struct scene *scene);
+
 /* Whether LIMIT holds for SCENE, all exemptions considered, with the reason in
  * *OUT (NULL: nobody asks).  Pure. */
 enum limit_state limit_state(const struct config *config,

@@ -41,19 +41,23 @@ noinst_LTLIBRARIES += %reldir%/libpolicy.la
 	%reldir%/excess.c %reldir%/excess.h \
 	%reldir%/explain.c %reldir%/explain.h \
 	%reldir%/explain_limits.c \
+	%reldir%/explain_lookups.c \
 	%reldir%/explain_say.c %reldir%/explain_say.h \
 	%reldir%/explain_session.c \
 	%reldir%/explain_zombies.c \
 	%reldir%/guess.c %reldir%/guess.h \
+	%reldir%/letters.c %reldir%/letters.h \
 	%reldir%/lexer.c %reldir%/lexer.h \
 	%reldir%/limit.c %reldir%/limit.h \
 	%reldir%/listmask.c %reldir%/listmask.h \
 	%reldir%/lookups.c %reldir%/lookups.h \
+	%reldir%/lookups_said.c \
 	%reldir%/names.c %reldir%/names.h \
 	%reldir%/needs.c %reldir%/needs.h \
 	%reldir%/nettree.c %reldir%/nettree.h \
 	%reldir%/notes.c %reldir%/notes.h \
 	%reldir%/option.c %reldir%/option.h %reldir%/option_block.h \
+	%reldir%/plain.c %reldir%/plain.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/prefix.c %reldir%/prefix.h \
 	%reldir%/quarantine.c %reldir%/quarantine.h \

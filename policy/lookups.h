@@ -11,7 +11,10 @@
 #include <stdint.h>
 
 #include "policy/config.h"
+#include "policy/err.h"
+#include "policy/limit.h"
 #include "policy/scene.h"
+#include "policy/verdict.h"
 
 struct policy;
 
@@ -54,7 +57,7 @@ struct list_finding {
 };
 
 /* What is known of a session's client and its message; owned by whoever asks.
- */
+ * All zero: nothing was asked. */
 struct lookups {
     struct spf_finding mail_from, helo;
     struct list_finding list[LOOKUPS_LISTS]; /* by struct dnsbl's index */
@@ -70,26 +73,71 @@ struct lookups_wanted {
 
 /*
  * Whom to ask about what at STAGE (STAGE_CONNECT: lists on listeners that take
- * no logins; STAGE_MAIL: SPF, and lists elsewhere).  Nothing of logins, own
- * networks, loopback, private addresses, sessions that do not come by SMTP,
- * and whom an exemption names.  FACTS are those of the scene.  Pure.
+ * no logins; STAGE_MAIL: SPF, and lists elsewhere; else nothing).  Nothing of
+ * logins, own networks, loopback, private addresses, sessions that do not come
+ * by SMTP, and whom an exemption names.  Whether the client has said a domain
+ * in HELO is for the caller to see.  FACTS are those of the scene.  Pure.
  */
 void lookups_wanted(const struct config *config, const struct facts *facts,
                     const struct scene *scene, unsigned stage,
                     struct lookups_wanted *out);
 
-/* Does config ask anything of this session's messages? (STAGE_RCPT then waits
- * for it.) */
+/* Was anything asked?  (STAGE_RCPT then waits for it.) */
 bool lookups_any(const struct lookups *lookups);
 
-/* Does V, of a list or of SPF, want the message to be told as spam to the
- * detector, where no filter has said anything?  Pure. */
+/* Whose finding: one of these, or a list by its index behind the last. */
+enum lookups_source { LOOKUPS_MAIL_FROM, LOOKUPS_HELO, LOOKUPS_LIST };
+
+/*
+ * Whether SOURCE is asked about SCENE's client, and if not, why, with the
+ * exemption in *OUT (NULL: nobody asks): LIMIT_APPLIES, LIMIT_OTHER_LISTENER,
+ * LIMIT_OTHER_SESSION (it is no stranger, or none that the DNS could know),
+ * LIMIT_EXEMPT.  Pure.
+ */
+enum limit_state lookups_state(const struct config *config,
+                               const struct scene *scene, unsigned source,
+                               struct limit_reason *out);
+
+/* What the rules say of one finding. */
+struct lookups_ruling {
+    enum lookup_action action; /* not IGNORE */
+    bool pending;              /* it is not yet known */
+    bool trial;                /* the rule itself only observes */
+    struct verdict verdict;    /* its rule is set even where it goes on */
+};
+
+/*
+ * What follows from finding SOURCE of FACTS' lookups.  False: nothing does; it
+ * was not asked, nobody is to ask about it here, it says nothing against the
+ * client, or what it says is ignored.  Pure.
+ */
+bool lookups_rule(const struct config *config, const struct facts *facts,
+                  const struct scene *scene, unsigned source,
+                  struct lookups_ruling *out);
+
+/* Does a list or SPF want the message to be told as spam to the detector, where
+ * no filter has said anything?  Pure. */
 bool lookups_evidence(const struct config *config, const struct scene *scene,
                       const struct lookups *lookups);
 
-/* At RCPT: what P's facts' lookups come to.  Refusals and what is put off go
- * into p->verdict, trials into p->would.  The engine's own. */
+/*
+ * At RCPT: what P's facts' lookups come to.  What is refused or put off goes
+ * into p->verdict (what is refused for good goes first, what is not yet known
+ * last), trials into p->would; p->put_off is set if it is put off for what is
+ * not yet known.  The engine's own.
+ */
 void lookups_judge(struct policy *p);
+
+/*
+ * Findings as a person says them, for those who ask what would be: SOURCE says
+ * WORD, a result of SPF or "pending"; TEXT is a list's name, and behind a colon
+ * its answer ("zen:127.0.0.4"), "pending" or "failed".  MS_INVALID (WHY).
+ */
+enum ms_err lookups_say_spf(struct lookups *lookups, enum lookups_source source,
+                            const char *word, struct why *why);
+enum ms_err lookups_say_listed(struct lookups *lookups,
+                               const struct config *config, const char *text,
+                               struct why *why);
 
 /* "none", "neutral", "pass", "fail", ... (RFC 7208, RFC 8601 section 2.7.2). */
 const char *spf_result_name(enum spf_result result);

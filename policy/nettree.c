@@ -61,6 +61,17 @@ nettree_count(const struct nettree *tree)
     return tree->count;
 }
 
+void
+nettree_each(const struct nettree *tree,
+             bool (*each)(void *arg, struct prefix prefix, uint32_t value),
+             void *arg)
+{
+    for (uint32_t i = ROOT4; i < tree->n; i++)
+        if (tree->node[i].used &&
+            !each(arg, tree->node[i].prefix, tree->node[i].value))
+            return;
+}
+
 static unsigned
 bit(const struct prefix *p, unsigned i)
 {

@@ -41,4 +41,9 @@ bool nettree_least(const struct nettree *tree, struct prefix host,
 /* How many prefixes it holds. */
 size_t nettree_count(const struct nettree *tree);
 
+/* Hand all of them to EACH, in no order, until it returns false. */
+void nettree_each(const struct nettree *tree,
+                  bool (*each)(void *arg, struct prefix prefix, uint32_t value),
+                  void *arg);
+
 #endif

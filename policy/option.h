@@ -90,6 +90,11 @@ enum option_type {
     OPTION_NETWORKS,   /* char ** and size_t: names of networks */
     OPTION_SKIP,       /* uint8_t *: a byte a limit; and what else an
                           exemption skips */
+    OPTION_OWN_HOSTS,  /* char ** and size_t: domains in A-labels, addresses */
+    OPTION_SERVERS,    /* char ** and size_t: "192.0.2.53@53" */
+    OPTION_SPF_FIELDS, /* bool and, at count_at, bool: which are written */
+    OPTION_ZONE,       /* char *: a domain that addresses fit in front of */
+    OPTION_MASKS,      /* struct listmask[] and size_t */
     OPTION_TYPES
 };
 

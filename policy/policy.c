@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "policy/excess.h"
+#include "policy/lookups.h"
 #include "policy/needs.h"
 #include "policy/quarantine.h"
 #include "policy/relay.h"
@@ -73,7 +74,7 @@ begin(struct policy *p, const struct config *config, const struct facts *facts,
       enum stage stage)
 {
     p->stage = stage;
-    p->wants = false;
+    p->wants = p->looks = p->put_off = false;
     p->n_items = p->n_subjects = 0;
     p->n_would = p->n_warnings = 0;
     p->external = p->ordinary = p->unlisted = p->hold = false;
@@ -102,6 +103,31 @@ ask_rcpt(struct policy *p)
         needs_ask(p, NEEDS_LIMITS | NEEDS_ZOMBIES);
     else if (!needs_desk(p))
         needs_ask(p, NEEDS_LIMITS);
+}
+
+/* What the DNS says of a stranger goes before standings and limits, so that
+ * nothing is charged for what it refuses.  Help mail passes. */
+static void
+begin_rcpt(struct policy *p)
+{
+    p->looks = p->facts->lookups != NULL && lookups_any(p->facts->lookups) &&
+               !is_help_mail(p);
+    if (p->looks)
+        p->phase = POLICY_LOOKUPS;
+    else
+        ask_rcpt(p);
+}
+
+/* False: it is nothing against it, and more is to be asked. */
+static bool
+judge_lookups(struct policy *p)
+{
+    p->looks = false;
+    p->phase = POLICY_FREE;
+    lookups_judge(p);
+    if (p->verdict.action == VERDICT_CONTINUE)
+        ask_rcpt(p);
+    return !p->wants;
 }
 
 /* A filter flags what a throttled sender was let begin; false: refused. */
@@ -159,7 +185,7 @@ policy_ask(const struct config *config, const struct facts *facts,
         break;
     case STAGE_RCPT:
         if (read_recipient(p))
-            ask_rcpt(p);
+            begin_rcpt(p);
         break;
     case STAGE_END:
         ask_end(p);
@@ -393,7 +419,9 @@ policy_answer(struct policy *p, const struct charge_answers *answers)
 {
     bool done = true;
 
-    if (answers != NULL) {
+    if (p->phase == POLICY_LOOKUPS) {
+        done = judge_lookups(p);
+    } else if (answers != NULL) {
         switch (p->phase) {
         case POLICY_FREE:
         case POLICY_LOOKUPS:

@@ -39,6 +39,8 @@ verdict_continue(struct verdict *out)
     out->retry_s = 0;
     out->subject.kind = SUBJECT_KINDS;
     out->subject.len = 0;
+    out->list = NULL;
+    out->domain[0] = '\0';
     out->zombie = NULL;
     out->standing = STANDING_NORMAL;
 }
@@ -190,9 +192,9 @@ static void
 put_field(struct line *line, const char *name, size_t len,
           const struct told *told)
 {
-    static const char *const names[] = {"recipient", "sender", "used", "limit",
-                                        "span",      "retry",  "ref",  "client",
-                                        "user",      "help"};
+    static const char *const names[] = {
+        "recipient", "sender", "used", "limit", "span",   "retry",
+        "ref",       "client", "user", "help",  "domain", "list"};
     const struct verdict *v = told->v;
     const struct scene *scene = told->scene;
     const bool counted = metric_of(v) != METRICS;
@@ -236,6 +238,12 @@ put_field(struct line *line, const char *name, size_t len,
         break;
     case 9:
         put(line, help_of(told));
+        break;
+    case 10:
+        put(line, v->domain);
+        break;
+    case 11:
+        put(line, v->list != NULL ? v->list->name : "");
         break;
     default: /* the configuration's check lets no other name pass */
         break;

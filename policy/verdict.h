@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/address.h"
 #include "policy/config.h"
 #include "policy/scene.h"
 #include "policy/subject.h"
@@ -40,6 +41,10 @@ struct verdict {
     uint64_t used;          /* with this attempt */
     uint64_t retry_s;       /* until room returns; UINT64_MAX: never as it is */
     struct subject subject; /* kind SUBJECT_KINDS: none */
+
+    /* Of what the DNS says. */
+    const struct dnsbl *list; /* borrowed from the configuration; or NULL */
+    char domain[ADDRESS_DOMAIN_MAX + 1]; /* that was looked up; "" */
 
     /* Of a rule about zombies. */
     const struct zombie *zombie; /* borrowed from the configuration; or NULL */

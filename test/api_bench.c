@@ -325,6 +325,7 @@ bench_set_up_as(void **state, const char *more)
     assert_int_equal(history_create(&desk->history), MS_OK);
     assert_int_equal(pictures_create(1000, &desk->pictures), MS_OK);
     assert_int_equal(top_create(&desk->top), MS_OK);
+    assert_int_equal(sights_create((struct wall){NOW_S}, &desk->sights), MS_OK);
     assert_int_equal(alias_create(key, &desk->alias), MS_OK);
     assert_int_equal(grants_create(&desk->grants), MS_OK);
     assert_int_equal(desk_turns_create(&desk->turns), MS_OK);
@@ -348,6 +349,7 @@ bench_tear_down(void **state)
     desk_turns_destroy(desk->turns);
     grants_destroy(desk->grants);
     alias_destroy(desk->alias);
+    sights_destroy(desk->sights);
     top_destroy(desk->top);
     pictures_destroy(desk->pictures);
     history_destroy(desk->history);

@@ -69,6 +69,7 @@ fake_clear(SMFICTX *ctx)
 {
     ctx->code[0] = ctx->enhanced[0] = ctx->text[0] = ctx->reason[0] = '\0';
     ctx->replies = 0;
+    ctx->deeds[0] = '\0';
 }
 
 /* ----- for the callbacks */
@@ -126,6 +127,40 @@ smfi_quarantine(SMFICTX *ctx, char *reason)
         return MI_FAILURE;
     (void)snprintf(ctx->reason, sizeof(ctx->reason), "%s", reason);
     return MI_SUCCESS;
+}
+
+static int
+add_deed(SMFICTX *ctx, const char *name, const char *value, int index)
+{
+    size_t len = strlen(ctx->deeds);
+
+    if (ctx->refuses_headers)
+        return MI_FAILURE;
+    if (value != NULL)
+        len += (size_t)snprintf(ctx->deeds + len, FAKE_DEEDS - len, "%s: %s\n",
+                                name, value);
+    else
+        len += (size_t)snprintf(ctx->deeds + len, FAKE_DEEDS - len, "-%s %d\n",
+                                name, index);
+    if (len >= FAKE_DEEDS)
+        abort();
+    return MI_SUCCESS;
+}
+
+int
+smfi_insheader(SMFICTX *ctx, int index, char *name, char *value)
+{
+    if (index != 0 || strpbrk(value, "\r") != NULL)
+        abort();
+    return add_deed(ctx, name, value, 0);
+}
+
+int
+smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
+{
+    if (index < 1 || value != NULL)
+        abort();
+    return add_deed(ctx, name, NULL, index);
 }
 
 int

@@ -11,7 +11,12 @@
 
 #include <libmilter/mfapi.h>
 
-enum { FAKE_STAGES = SMFIM_LAST + 1, FAKE_MACROS = 12, FAKE_TEXT = 1200 };
+enum {
+    FAKE_STAGES = SMFIM_LAST + 1,
+    FAKE_MACROS = 12,
+    FAKE_TEXT = 1200,
+    FAKE_DEEDS = 16384
+};
 
 /* libmilter's name for a session.  All zero is a fresh one. */
 struct smfi_str {
@@ -26,6 +31,10 @@ struct smfi_str {
     bool refuses_reply;      /* the next smfi_setreply() fails */
     bool refuses_quarantine; /* was not negotiated */
     bool refuses_private;    /* smfi_setpriv() fails */
+    bool refuses_headers;    /* rights to change them were not negotiated */
+    char deeds[FAKE_DEEDS];  /* what was done to headers, a line each: "NAME:
+                                VALUE" inserted in front, "-NAME N" removed;
+                                folds as they are */
 };
 
 /* Make a session; fake_destroy() ends it. */

@@ -58,7 +58,9 @@ preset_of(const struct option *option, char buf[256])
 {
     static const struct {
         const char *chosen, *usual;
-    } folders[] = {{RUNSTATEDIR, "/run"}, {PKGDATADIR, "/usr/share/mortsafe"}};
+    } folders[] = {{RUNSTATEDIR, "/run"},
+                   {PKGDATADIR, "/usr/share/mortsafe"},
+                   {LIBEXECDIR, "/usr/libexec"}};
 
     if (option->preset == NULL)
         return "";

@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 UNIT_TESTS = \
 	%reldir%/test_acts \
+	%reldir%/test_abuse \
 	%reldir%/test_address \
 	%reldir%/test_alias \
 	%reldir%/test_api_handlers \
@@ -10,11 +11,13 @@ UNIT_TESTS = \
 	%reldir%/test_breaker \
 	%reldir%/test_callbacks \
 	%reldir%/test_callbacks_judge \
+	%reldir%/test_callbacks_look \
 	%reldir%/test_clerk_share \
 	%reldir%/test_command \
 	%reldir%/test_chart \
 	%reldir%/test_config \
 	%reldir%/test_config_api \
+	%reldir%/test_config_dns \
 	%reldir%/test_config_error \
 	%reldir%/test_config_file \
 	%reldir%/test_config_include \
@@ -39,6 +42,8 @@ UNIT_TESTS = \
 	%reldir%/test_held \
 	%reldir%/test_outbox \
 	%reldir%/test_display \
+	%reldir%/test_doctor \
+	%reldir%/test_dnsbl \
 	%reldir%/test_domains \
 	%reldir%/test_ears \
 	%reldir%/test_endpoint \
@@ -47,8 +52,13 @@ UNIT_TESTS = \
 	%reldir%/test_flag \
 	%reldir%/test_fleet \
 	%reldir%/test_hashes \
+	%reldir%/test_heading \
 	%reldir%/test_history \
 	%reldir%/test_journal \
+	%reldir%/test_lookup \
+	%reldir%/test_listed \
+	%reldir%/test_listmask \
+	%reldir%/test_lookups \
 	%reldir%/test_maillog \
 	%reldir%/test_metrics \
 	%reldir%/test_markup \
@@ -60,9 +70,13 @@ UNIT_TESTS = \
 	%reldir%/test_picture \
 	%reldir%/test_peer \
 	%reldir%/test_page \
+	%reldir%/test_own \
 	%reldir%/test_prefix \
 	%reldir%/test_progress \
+	%reldir%/test_proxy \
 	%reldir%/test_rate \
+	%reldir%/test_gate \
+	%reldir%/test_resolver \
 	%reldir%/test_redis_away \
 	%reldir%/test_redis_board \
 	%reldir%/test_redis_check \
@@ -77,6 +91,7 @@ UNIT_TESTS = \
 	%reldir%/test_redis_model \
 	%reldir%/test_redis_script \
 	%reldir%/test_redis_store \
+	%reldir%/test_relay \
 	%reldir%/test_reload \
 	%reldir%/test_replay \
 	%reldir%/test_reply \
@@ -84,9 +99,15 @@ UNIT_TESTS = \
 	%reldir%/test_run \
 	%reldir%/test_scenario \
 	%reldir%/test_self \
+	%reldir%/test_sights \
 	%reldir%/test_sim \
 	%reldir%/test_sitekey \
 	%reldir%/test_socket \
+	%reldir%/test_spf \
+	%reldir%/test_spf_check \
+	%reldir%/test_spf_record \
+	%reldir%/test_spf_suite \
+	%reldir%/test_spf_wire \
 	%reldir%/test_standing \
 	%reldir%/test_status \
 	%reldir%/test_store \
@@ -121,10 +142,35 @@ SCARCE_LINK = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	%reldir%/judged.c %reldir%/judged.h
 %canon_reldir%_test_scenario_SOURCES = %reldir%/test_scenario.c \
 	%reldir%/judged.c %reldir%/judged.h
+%canon_reldir%_test_doctor_SOURCES = %reldir%/test_doctor.c $(SCARCE_SOURCES)
+%canon_reldir%_test_doctor_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_acts_SOURCES = %reldir%/test_acts.c $(SCARCE_SOURCES)
 %canon_reldir%_test_acts_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_config_nomem_SOURCES = %reldir%/test_config_nomem.c $(SCARCE_SOURCES)
 %canon_reldir%_test_config_nomem_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+
+# SPF in this process: zones in memory, and libspf2
+SPF_LAB = %reldir%/spf_lab.c %reldir%/spf_lab.h \
+	policy/dns/worker/judge.c policy/dns/worker/judge.h \
+	policy/dns/worker/macro.c policy/dns/worker/macro.h \
+	policy/dns/worker/name.c policy/dns/worker/name.h \
+	policy/dns/worker/record.c policy/dns/worker/record.h
+SPF_LAB_LDADD = policy/dns/libdns.la $(LDADD) $(SPF2_LIBS)
+%canon_reldir%_test_spf_suite_SOURCES = %reldir%/test_spf_suite.c $(SPF_LAB)
+%canon_reldir%_test_spf_suite_LDADD = $(SPF_LAB_LDADD)
+check_PROGRAMS += %reldir%/spf_puppet
+%canon_reldir%_spf_puppet_LDADD = policy/dns/libdns.la
+%canon_reldir%_test_spf_SOURCES = %reldir%/test_spf.c $(PUPPET_DNS_SOURCES) $(SCARCE_SOURCES)
+%canon_reldir%_test_spf_LDADD = $(PUPPET_DNS_LIBS)
+%canon_reldir%_test_spf_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_spf_check_SOURCES = %reldir%/test_spf_check.c $(SPF_LAB) $(SCARCE_SOURCES)
+%canon_reldir%_test_spf_check_LDADD = $(SPF_LAB_LDADD)
+%canon_reldir%_test_spf_check_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_spf_record_SOURCES = %reldir%/test_spf_record.c \
+	policy/dns/worker/record.c policy/dns/worker/record.h $(SCARCE_SOURCES)
+%canon_reldir%_test_spf_record_LDADD = policy/dns/libdns.la $(LDADD)
+%canon_reldir%_test_spf_record_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_spf_wire_LDADD = policy/dns/libdns.la $(LDADD)
 
 # a detector under hand-made mail, and under much
 DETECTOR_LAB = %reldir%/detector_lab.c %reldir%/detector_lab.h \
@@ -144,6 +190,17 @@ DAEMON_LDADD = milter/libdaemon.la $(LDADD) $(SODIUM_LIBS)
 DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 	%reldir%/fake_milter.c %reldir%/fake_milter.h
 %canon_reldir%_test_alias_LDADD = $(DAEMON_LDADD)
+# a DNS server; with it go PUPPET_DNS_LIBS
+PUPPET_DNS_SOURCES = %reldir%/puppet_dns.c %reldir%/puppet_dns.h
+PUPPET_DNS_LIBS = policy/dns/libdns.la $(LDADD) $(SODIUM_LIBS)
+# no resolver: the test answers
+%canon_reldir%_test_dnsbl_SOURCES = %reldir%/test_dnsbl.c $(SCARCE_SOURCES)
+%canon_reldir%_test_dnsbl_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_dnsbl_LDADD = $(PUPPET_DNS_LIBS)
+%canon_reldir%_test_gate_LDADD = policy/dns/libdns.la $(LDADD)
+%canon_reldir%_test_resolver_SOURCES = %reldir%/test_resolver.c $(PUPPET_DNS_SOURCES) $(SCARCE_SOURCES)
+%canon_reldir%_test_resolver_LDADD = $(PUPPET_DNS_LIBS)
+%canon_reldir%_test_resolver_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK) -Wl,--wrap=ub_resolve_async
 STUB_SOURCES = %reldir%/stub.c %reldir%/stub.h
 %canon_reldir%_test_notice_SOURCES = %reldir%/test_notice.c $(STUB_SOURCES) $(SCARCE_SOURCES)
 %canon_reldir%_test_notice_LDADD = $(DAEMON_LDADD) $(CURL_LIBS)
@@ -167,6 +224,16 @@ STUB_SOURCES = %reldir%/stub.c %reldir%/stub.h
 	-Wl,--wrap=detect_hashes,--wrap=detect_frozen
 %canon_reldir%_test_flag_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_hashes_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_heading_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_lookup_SOURCES = %reldir%/test_lookup.c $(PUPPET_DNS_SOURCES) $(SCARCE_SOURCES)
+%canon_reldir%_test_lookup_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_lookup_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_callbacks_look_SOURCES = %reldir%/test_callbacks_look.c $(DIALOG_SOURCES)
+%canon_reldir%_test_callbacks_look_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_callbacks_look_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=lookup_begin,--wrap=lookup_read,--wrap=lookup_next \
+	-Wl,--wrap=lookup_end,--wrap=lookup_put_off \
+	-Wl,--wrap=detect_note,--wrap=detect_hashes,--wrap=detect_frozen
 %canon_reldir%_test_history_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_metrics_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_picture_LDADD = $(DAEMON_LDADD)
@@ -218,6 +285,12 @@ API_BENCH = %reldir%/api_bench.c %reldir%/api_bench.h
 %canon_reldir%_test_replay_SOURCES = %reldir%/test_replay.c $(SCARCE_SOURCES)
 %canon_reldir%_test_replay_LDADD = ctl/libctl.la $(LDADD) $(JANSSON_LIBS) $(ZLIB_LIBS)
 %canon_reldir%_test_replay_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_abuse_SOURCES = %reldir%/test_abuse.c $(SCARCE_SOURCES)
+%canon_reldir%_test_abuse_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_listed_SOURCES = %reldir%/test_listed.c $(PUPPET_DNS_SOURCES) $(SCARCE_SOURCES)
+%canon_reldir%_test_listed_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_relay_SOURCES = %reldir%/test_relay.c $(SCARCE_SOURCES)
+%canon_reldir%_test_relay_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_report_SOURCES = %reldir%/test_report.c $(SCARCE_SOURCES)
 %canon_reldir%_test_report_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 %canon_reldir%_test_reply_SOURCES = %reldir%/test_reply.c \
@@ -230,6 +303,7 @@ API_BENCH = %reldir%/api_bench.c %reldir%/api_bench.h
 %canon_reldir%_test_ears_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_peer_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_self_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_test_sights_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_status_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_socket_LDADD = $(DAEMON_LDADD) $(MILTER_LIBS)
 
@@ -323,23 +397,32 @@ E2E_TESTS = \
 	%reldir%/e2e/t_ctl.py \
 	%reldir%/e2e/t_api.py \
 	%reldir%/e2e/t_daemon.py \
+	%reldir%/e2e/t_dnsbl.py \
+	%reldir%/e2e/t_doctor_postfix.py \
+	%reldir%/e2e/t_doctor_sendmail.py \
 	%reldir%/e2e/t_fleet.py \
 	%reldir%/e2e/t_fleet_desk.py \
 	%reldir%/e2e/t_held_postfix.py \
 	%reldir%/e2e/t_held_sendmail.py \
 	%reldir%/e2e/t_limits_postfix.py \
 	%reldir%/e2e/t_limits_sendmail.py \
+	%reldir%/e2e/t_listed.py \
 	%reldir%/e2e/t_local.py \
 	%reldir%/e2e/t_notice.py \
 	%reldir%/e2e/t_page.py \
 	%reldir%/e2e/t_ports.py \
 	%reldir%/e2e/t_protocol.py \
+	%reldir%/e2e/t_proxy_test.py \
 	%reldir%/e2e/t_redis_postfix.py \
 	%reldir%/e2e/t_relay_postfix.py \
 	%reldir%/e2e/t_relay_sendmail.py \
+	%reldir%/e2e/t_report.py \
+	%reldir%/e2e/t_relay_test.py \
 	%reldir%/e2e/t_rolling.py \
 	%reldir%/e2e/t_routing_postfix.py \
 	%reldir%/e2e/t_routing_sendmail.py \
+	%reldir%/e2e/t_spf_postfix.py \
+	%reldir%/e2e/t_spf_sendmail.py \
 	%reldir%/e2e/t_tools.py \
 	%reldir%/e2e/t_traps.py \
 	%reldir%/e2e/t_zombie_fleet.py \

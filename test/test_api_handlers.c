@@ -923,6 +923,18 @@ static const struct {
      "port"},
     {"recipients that are numbers", API_POST, "/v1/explain",
      "{\"client\": \"192.0.2.7\", \"to\": [1]}", 400, "bad-request", "to"},
+    {"a result of SPF that is none", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"spf\": \"soft\"}", 400, "bad-request",
+     "softfail"},
+    {"the same of the name in HELO", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"spf_helo\": \"\"}", 400, "bad-request",
+     "spf_helo"},
+    {"a list that is not there", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"listed\": \"zen\"}", 400, "bad-request",
+     "there is no dnsbl"},
+    {"a list that is a number", API_POST, "/v1/explain",
+     "{\"client\": \"192.0.2.7\", \"listed\": [1]}", 400, "bad-request",
+     "listed"},
     {"an unknown key of a session", API_POST, "/v1/explain",
      "{\"client\": \"192.0.2.7\", \"colour\": 1}", 400, "bad-request",
      "colour"},
@@ -1190,6 +1202,84 @@ test_explain(void **state)
     assert_int_equal(bench_size(b->answer, "entries"), 0);
 }
 
+static int
+set_up_lists(void **state)
+{
+    return bench_set_up_as(
+        state, "spf { fail = reject }\n"
+               "dnsbl zen { zone = zen.example  match = 127.0.0.4 }\n");
+}
+
+/* What the DNS says is handed in: nobody is asked. */
+static void
+test_explain_lookups(void **state)
+{
+    struct bench *b = *state;
+
+    bench_ask(b, API_POST, "/v1/explain",
+              "{\"client\": \"203.0.113.7\", \"from\": \"a@b.example\", "
+              "\"to\": \"x@example.org\", \"spf\": \"fail\", "
+              "\"helo\": \"h.example\", \"spf_helo\": \"pass\", "
+              "\"listed\": [\"zen:127.0.0.4\"]}");
+    assert_int_equal(b->status, 200);
+    assert_string_equal(bench_string(b->answer, "action"), "reject");
+    assert_string_equal(bench_string(b->answer, "rule"), "spf.fail");
+    assert_string_equal(bench_string(b->answer, "enhanced"), "5.7.23");
+    bench_ask(b, API_POST, "/v1/explain",
+              "{\"client\": \"203.0.113.7\", \"from\": \"a@b.example\", "
+              "\"to\": \"x@example.org\", \"spf\": \"pending\", "
+              "\"listed\": \"zen:pending\"}");
+    assert_string_equal(bench_string(b->answer, "action"), "defer");
+    assert_string_equal(bench_string(b->answer, "rule"), "spf.pending");
+    bench_ask(b, API_POST, "/v1/explain",
+              "{\"client\": \"203.0.113.7\", \"from\": \"a@b.example\", "
+              "\"to\": \"x@example.org\"}");
+    assert_string_equal(bench_string(b->answer, "action"), "continue");
+}
+
+/* ----- what the MTA has shown */
+
+static void
+test_seen(void **state)
+{
+    struct bench *b = *state;
+    struct sights *sights = b->desk.sights;
+    struct crowd *crowd = daemon_crowd(b->desk.daemon);
+    struct prefix host;
+    char name[32];
+    unsigned n;
+    json_t *seen;
+
+    sights_session(sights, (struct sights_place){"mx", "25"}, "Postfix 3.7");
+    sights_session(sights, (struct sights_place){"mx", NULL}, NULL);
+    sights_macro(sights, SIGHTS_MAILER, false);
+    sights_message(sights,
+                   &(struct sights_message){.place = {"submission", "587"},
+                                            .login = true,
+                                            .verdict = SIGHTS_VERDICT});
+    assert_int_equal(prefix_parse("192.0.2.7", &host, NULL), MS_OK);
+    for (unsigned i = 0; i < 40; i++) {
+        (void)snprintf(name, sizeof(name), "pc%u", i);
+        (void)crowd_note(crowd, CROWD_HELO, host, name, bench_now(b).mono, &n);
+    }
+    seen = bench_get(b, "/v1/seen");
+    assert_int_equal(b->status, 200);
+    assert_int_equal(bench_size(seen, "listeners"), 3);
+    assert_string_equal(bench_string(seen, "listeners.0.port"), "25");
+    assert_true(json_is_null(bench_at(seen, "listeners.1.port")));
+    assert_int_equal(bench_number(seen, "listeners.2.logins"), 1);
+    assert_int_equal(bench_size(seen, "macros"), SIGHTS_MACROS);
+    assert_int_equal(bench_number(seen, "filter.verdicts"), 1);
+    assert_string_equal(bench_string(seen, "mtas.0"), "Postfix 3.7");
+    assert_int_equal(bench_size(seen, "crowds"), 1);
+    assert_string_equal(bench_string(seen, "crowds.0.client"), "192.0.2.7");
+    assert_true(bench_number(seen, "crowds.0.helo") > CROWD_HELO_MOST);
+    assert_string_equal(bench_string(seen, "crowds.0.at"),
+                        "2026-11-22T14:17:52Z");
+    (void)bench_get(b, "/v1/seen?since=1d");
+    assert_int_equal(b->status, 400);
+}
+
 int
 main(void)
 {
@@ -1227,6 +1317,9 @@ main(void)
         TEST(test_waiting_takes_turns),
         TEST(test_history),
         TEST(test_explain),
+        cmocka_unit_test_setup_teardown(test_explain_lookups, set_up_lists,
+                                        bench_tear_down),
+        TEST(test_seen),
     };
 #undef TEST
 

@@ -871,6 +871,91 @@ test_a_forged_report_counts_nothing(void **state)
     post(b, "/v1/feedback", "{\"kind\": \"log\", \"unknown\": 1001}", 400);
 }
 
+/* ----- what DNS lists say */
+
+#define LISTED(subject, lists)                                                 \
+    "{\"kind\": \"listed\", \"subjects\": [{\"subject\": \"" subject           \
+    "\", \"lists\": [" lists "]}]}"
+
+static long
+complaints_of(struct bench *b, const char *target)
+{
+    detect_beat(b->desk.detect);
+    bench_get(b, target);
+    return bench_number(b->answer, "zombie.now.complaints");
+}
+
+static void
+test_a_listing_counts_once_a_day(void **state)
+{
+    static const char one[] = LISTED("client:192.0.2.7", "\"a.example\"");
+    static const char both[] =
+        LISTED("client:192.0.2.7", "\"a.example\", \"b.example\"");
+    static const char target[] = "/v1/subjects/client:192.0.2.7";
+    struct bench *b = *state;
+
+    post(b, "/v1/feedback", one, 200);
+    assert_int_equal(bench_size(b->answer, "matched"), 1);
+    assert_string_equal(bench_string(b->answer, "matched.0.subject"),
+                        "client:192.0.2.7");
+    assert_string_equal(bench_string(b->answer, "matched.0.id"), "a.example");
+    assert_true(json_is_false(bench_at(b->answer, "kept")));
+    expect_audit(b, "feedback", NULL);
+    assert_int_equal(complaints_of(b, target), 1);
+    post(b, "/v1/feedback", both, 200);
+    assert_int_equal(bench_size(b->answer, "matched"), 1);
+    assert_string_equal(bench_string(b->answer, "matched.0.id"), "b.example");
+    assert_int_equal(complaints_of(b, target), 2);
+    b->now_s += 86399;
+    post(b, "/v1/feedback", both, 200);
+    assert_int_equal(bench_size(b->answer, "matched"), 0);
+    b->now_s += 1;
+    post(b, "/v1/feedback", both, 200);
+    assert_int_equal(bench_size(b->answer, "matched"), 2);
+    bench_get(b, "/v1/reports?subject=client:192.0.2.7");
+    assert_int_equal(bench_size(b->answer, "reports"), 4);
+    assert_string_equal(bench_string(b->answer, "reports.0.kind"), "listed");
+}
+
+/* Of a stranger's address nothing is counted; IPv6 goes by its /64. */
+static void
+test_a_listing_of_nobody_we_judge(void **state)
+{
+    struct bench *b = *state;
+
+    post(b, "/v1/feedback", LISTED("client:2001:db8::7", "\"a.example\""), 200);
+    assert_int_equal(bench_size(b->answer, "matched"), 0);
+    assert_true(json_is_true(bench_at(b->answer, "kept")));
+    bench_get(b, "/v1/reports");
+    assert_int_equal(bench_size(b->answer, "reports"), 1);
+    assert_string_equal(bench_string(b->answer, "reports.0.subject"),
+                        "client:2001:db8::/64");
+}
+
+static void
+test_listings_that_are_wrong(void **state)
+{
+    static const char *const rows[] = {
+        "{\"kind\": \"listed\"}",
+        "{\"kind\": \"listed\", \"subjects\": []}",
+        "{\"kind\": \"listed\", \"subjects\": [7]}",
+        "{\"kind\": \"listed\", \"subjects\": {}, \"detail\": 7}",
+        "{\"kind\": \"listed\", \"ids\": [\"4XkA\"]}",
+        LISTED("user:ann@example.org", "\"a.example\""),
+        LISTED("client:ann", "\"a.example\""),
+        LISTED("client:192.0.2.0/24", "\"a.example\""),
+        LISTED("client:192.0.2.7", ""),
+        LISTED("client:192.0.2.7", "\"\""),
+        LISTED("client:192.0.2.7", "7"),
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < ROWS(rows); i++)
+        post(b, "/v1/feedback", rows[i], 400);
+    bench_get(b, "/v1/reports");
+    assert_int_equal(bench_size(b->answer, "reports"), 0);
+}
+
 /* ----- letters */
 
 static void
@@ -1009,6 +1094,9 @@ main(void)
         TEST(test_a_complaint_counts_once),
         TEST(test_bounces_are_believed_so_often),
         TEST(test_a_forged_report_counts_nothing),
+        TEST(test_a_listing_counts_once_a_day),
+        TEST(test_a_listing_of_nobody_we_judge),
+        TEST(test_listings_that_are_wrong),
         TEST(test_letters),
         TEST(test_who_is_concerned_is_told),
         TEST(test_forget),

@@ -595,7 +595,8 @@ static bool
 has_words(enum option_type type)
 {
     return type == OPTION_BOOL || type == OPTION_CHOICE ||
-           type == OPTION_FLAG || type == OPTION_SET;
+           type == OPTION_FLAG || type == OPTION_SET ||
+           type == OPTION_SPF_FIELDS;
 }
 
 /* Whatever the table of options says must be true of every row. */

@@ -107,8 +107,8 @@ static const struct {
      "t:1:1: unknown block `limits`; did you mean `limit`?\n"
      "t:2:12: sessions: `0` is not from 1 to 100000\n"},
     {"what is not built yet is unknown",
-     "dnsbl { on = mx }\nprivacy { log = full }",
-     "t:1:1: unknown block `dnsbl`\n"
+     "geo { on = mx }\nprivacy { log = full }",
+     "t:1:1: unknown block `geo`\n"
      "t:2:11: unknown option `log`\n"},
     {"an option twice", "mode = observe\nmode = enforce",
      "t:2:1: `mode` is set already at t:1:1\n"},
@@ -292,9 +292,9 @@ static const struct {
      "t:1:32: skip: there is no limit `usr`; did you mean `user`?\n"},
     {"from relay rules", "exempt e { client = ::1 skip = relay, limts }",
      "t:1:32: skip: `relay` is none of: limits | limit.NAME | zombies | "
-     "zombie.NAME\n"
+     "zombie.NAME | spf | dnsbl | dnsbl.NAME\n"
      "t:1:39: skip: `limts` is none of: limits | limit.NAME | zombies | "
-     "zombie.NAME; did you mean `limits`?\n"},
+     "zombie.NAME | spf | dnsbl | dnsbl.NAME; did you mean `limits`?\n"},
     {"from what refuses nothing",
      "exempt e { client = ::1 skip = limit.postmaster }",
      "t:1:32: skip: limit.postmaster refuses nothing; there is nothing to "

@@ -91,11 +91,35 @@ test_unknown_and_many_hosts(void **state)
     crowd_destroy(crowd);
 }
 
+static void
+test_list(void **state)
+{
+    struct crowd_row row[4];
+    struct crowd *crowd;
+
+    (void)state;
+    assert_int_equal(crowd_create(&crowd), MS_OK);
+    assert_int_equal(crowd_list(crowd, (struct mono){0}, row, 4), 0);
+    (void)say(crowd, CROWD_HELO, "192.0.2.1", 0, CROWD_HELO_MOST, 0);
+    assert_int_equal(crowd_list(crowd, (struct mono){1}, row, 4), 0);
+    (void)say(crowd, CROWD_HELO, "192.0.2.1", 100, 40, 5000);
+    (void)say(crowd, CROWD_DOMAINS, "192.0.2.1", 0, 3, 6000);
+    assert_int_equal(crowd_list(crowd, (struct mono){7000}, row, 4), 1);
+    assert_true(prefix_covers(row[0].host, host("192.0.2.1")));
+    assert_true(row[0].names[CROWD_HELO] > CROWD_HELO_MOST);
+    assert_int_equal(row[0].names[CROWD_DOMAINS], 3);
+    assert_int_equal(row[0].told.ms, 5000); /* when it was found out */
+    assert_int_equal(crowd_list(crowd, (struct mono){7000}, row, 0), 0);
+    assert_int_equal(crowd_list(crowd, (struct mono){CROWD_DAY_MS}, row, 4), 0);
+    crowd_destroy(crowd);
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_machine),
+        cmocka_unit_test(test_list),
         cmocka_unit_test(test_many_machines),
         cmocka_unit_test(test_unknown_and_many_hosts),
     };

@@ -140,7 +140,7 @@ test_json(void **state)
               "\"user\":\"ann@example.org\",\"from\":\"ann@example.org\","
               "\"to\":\"bob@example.com\",\"subject\":\"user:ann@example.org\","
               "\"enhanced\":\"4.7.1\",\"text\":\"try \\\"later\\\"\","
-              "\"error\":null,\"store\":null}");
+              "\"error\":null,\"store\":null,\"spf\":null,\"lists\":[]}");
     free(text);
     check_round_trip(&d);
 }
@@ -169,7 +169,7 @@ test_nothing_known(void **state)
               "\"listener\":null,\"via\":null,\"client\":null,"
               "\"client_name\":null,\"user\":null,\"from\":\"\",\"to\":null,"
               "\"subject\":\"client:unknown\",\"enhanced\":null,\"text\":null,"
-              "\"error\":null,\"store\":null}");
+              "\"error\":null,\"store\":null,\"spf\":null,\"lists\":[]}");
     free(text);
     check_round_trip(&d);
 }
@@ -478,16 +478,49 @@ test_no_memory(void **state)
     json_set_alloc_funcs(malloc, free);
 }
 
+/* What lists say is a list, and comes back as it was. */
+static void
+test_lists(void **state)
+{
+    static const struct {
+        const char *row, *lists, *json;
+    } rows[] = {
+        {"none", "", "[]"},
+        {"one", "zen", "[\"zen\"]"},
+        {"two", "zen,other", "[\"zen\",\"other\"]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct decision d = {.spf = "fail"}, back;
+        json_t *json;
+        char *text;
+
+        (void)snprintf(d.lists, sizeof(d.lists), "%s", rows[i].lists);
+        json = decision_json(&d);
+        text = json_dumps(json_object_get(json, "lists"), JSON_COMPACT);
+        expect(rows[i].row, strcmp(text, rows[i].json) == 0);
+        expect(rows[i].row, decision_read(json, &back) == MS_OK);
+        expect(rows[i].row, strcmp(back.lists, rows[i].lists) == 0);
+        expect(rows[i].row, strcmp(back.spf, "fail") == 0);
+        free(text);
+        assert_int_equal(json_object_set_new(json, "lists", json_string("zen")),
+                         0);
+        expect(rows[i].row, decision_read(json, &back) == MS_INVALID);
+        json_decref(json);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),      cmocka_unit_test(test_nothing_known),
-        cmocka_unit_test(test_subject),   cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_long),
-        cmocka_unit_test(test_read),      cmocka_unit_test(test_stamp),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_json),    cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_subject), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_metrics), cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_long),    cmocka_unit_test(test_read),
+        cmocka_unit_test(test_stamp),   cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

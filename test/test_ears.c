@@ -133,6 +133,7 @@ make_ears(struct daemon_ears *out)
     assert_int_equal(history_create(&out->history), MS_OK);
     assert_int_equal(pictures_create(100, &out->pictures), MS_OK);
     assert_int_equal(top_create(&out->top), MS_OK);
+    assert_int_equal(sights_create((struct wall){1}, &out->sights), MS_OK);
 }
 
 static void
@@ -142,6 +143,7 @@ end_ears(struct daemon_ears *ears)
     history_destroy(ears->history);
     pictures_destroy(ears->pictures);
     top_destroy(ears->top);
+    sights_destroy(ears->sights);
 }
 
 static void
@@ -337,12 +339,55 @@ follows_another_mode(void **state)
     free(dialog_destroy(dialog));
 }
 
+/* What the MTA shows: the dialog says its port, and no {daemon_name}. */
+static void
+sees_the_mta(void **state)
+{
+    static const struct {
+        enum sights_macro macro;
+        uint64_t asked, missing;
+    } expected[] = {{SIGHTS_DAEMON_PORT, 2, 0},
+                    {SIGHTS_LOGIN, 1, 0},
+                    {SIGHTS_MAILER, 2, 0},
+                    {SIGHTS_DAEMON_NAME, 2, 2}};
+    struct sights_view *view = calloc(1, sizeof(*view));
+    struct dialog *dialog = dialog_create(ENFORCE);
+    struct daemon_ears ears;
+
+    (void)state;
+    assert_non_null(view);
+    make_ears(&ears);
+    daemon_set_ears(dialog_daemon(dialog), &ears);
+    play(dialog, "C 203.0.113.7 25\nM <s@x.test>\nR <bob@example.org>\nE");
+    play(dialog, "C 203.0.113.7 587\nL ann@example.org <ann@example.org>\n"
+                 "R <a@x.test>\nE");
+    free(dialog_destroy(dialog));
+    sights_read(ears.sights, view);
+    assert_int_equal(view->n_listeners, 2);
+    assert_string_equal(view->listener[1].name, "submission");
+    assert_string_equal(view->listener[1].port, "587");
+    assert_int_equal(view->listener[1].sessions, 1);
+    assert_int_equal(view->listener[1].messages, 1);
+    assert_int_equal(view->listener[1].logins, 1);
+    assert_int_equal(view->listener[0].logins, 0);
+    assert_int_equal(view->logins, 0); /* no header is read here */
+    for (size_t i = 0; i < ROWS(expected); i++) {
+        expect(sights_macro_name(expected[i].macro),
+               view->macro[expected[i].macro].asked == expected[i].asked);
+        expect(sights_macro_name(expected[i].macro),
+               view->macro[expected[i].macro].missing == expected[i].missing);
+    }
+    end_ears(&ears);
+    free(view);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hears_what_came_of_recipients),
         cmocka_unit_test(counts_callbacks_by_stage),
+        cmocka_unit_test(sees_the_mta),
         cmocka_unit_test(works_for_the_deaf),
         cmocka_unit_test(follows_another_mode),
     };

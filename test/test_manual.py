@@ -149,7 +149,7 @@ def make_files(folder):
                    check=True, stderr=subprocess.DEVNULL)
     shutil.copy(path('redis.crt'), path('redis-ca.crt'))
     shutil.copytree(os.path.join(TOP, 'contrib', 'notices'), path('notices'))
-    for name in 'redis.pass', 'sentinel.pass', 'webhook.key':
+    for name in 'redis.pass', 'sentinel.pass', 'webhook.key', 'root.key':
         with open(path(name), 'w', encoding='ascii') as out:
             out.write('secret\n')
     for name in 'redis.key', 'redis.pass', 'sentinel.pass', 'webhook.key':
@@ -244,6 +244,12 @@ def test_rules():
                 else '.It Cm %s.\\& Ns Ar name Ns Cm .%s' % (of.lower(), name))
         ok(rule in page and '.Dl %s %s %s' % (code, enhanced, words) in page,
            'mortsafe-policy(7) has %s, %s %s %s' % (rule[7:], code, enhanced, words))
+    findings = re.findall(r'= \{(?:"(spf\.\w+)"|NULL), (\d+), (\d+), "([\d.]+)",\s*"([^"]*)"', source)
+    ok(len(findings) >= 10, 'what the DNS leads to was found in the source', findings)
+    for rule, reject, defer, detail, words in findings:
+        codes = '%s 5.%s' % (reject, detail) if reject != '0' else '%s 4.%s' % (defer, detail)
+        ok((not rule or '.It Cm ' + rule in page) and '.Dl %s %s' % (codes, words) in page,
+           'mortsafe-policy(7) has %s, %s %s' % (rule or 'dnsbl.NAME', codes, words))
     for rule in sorted(set(re.findall(r'"(error\.\w+)"', source))):
         ok(any(line.endswith('Cm ' + rule) for line in page), 'mortsafe-policy(7) has ' + rule)
 

@@ -38,6 +38,8 @@ struct lab {
     struct daemon_counts counts;
     struct detect_counts detect;
     struct notice_counts notice;
+    struct lookup_counts lookups;
+    struct dnsbl_state list;
     struct metrics_now now;
 };
 
@@ -62,6 +64,9 @@ make_lab(enum store_type type)
         .ready = true,
         .detect = &lab->detect,
         .notice = &lab->notice,
+        .lookups = &lab->lookups,
+        .lists = &lab->list,
+        .n_lists = 1,
         .held = 13,
         .held_oldest_s = 1800000000,
     };
@@ -93,6 +98,25 @@ make_lab(enum store_type type)
                                          .hooks_failed = 86,
                                          .hooks_waiting = 87,
                                          .hooks_lost = 89};
+    lab->lookups = (struct lookup_counts){
+        .resolver = true,
+        .spf = true,
+        .dns = {.answered = 90,
+                .failed = 91,
+                .late = 92,
+                .crowded = 93,
+                .in_flight = 94},
+        .evaluations = {.done = {[SPF_FAIL] = 95}, .deaths = 96},
+        .waits = 97,
+        .not_waited = 98,
+        .waited_us = 1500000,
+        .put_off = 99,
+    };
+    lab->list = (struct dnsbl_state){.name = "zen",
+                                     .health = DNSBL_BLOCKED,
+                                     .asked = 10,
+                                     .listed = 2,
+                                     .failed = 1};
     return lab;
 }
 
@@ -342,6 +366,23 @@ test_lines(void **state)
         "mortsafe_notices_total{result=\"limited\"} 82",
         "mortsafe_notices_total{result=\"undeliverable\"} 83",
         "mortsafe_notices_waiting 84",
+        "mortsafe_dns_questions_total{result=\"answered\"} 90",
+        "mortsafe_dns_questions_total{result=\"failed\"} 91",
+        "mortsafe_dns_questions_total{result=\"late\"} 92",
+        "mortsafe_dns_questions_total{result=\"crowded\"} 93",
+        "mortsafe_dns_in_flight 94",
+        "mortsafe_spf_results_total{result=\"none\"} 0",
+        "mortsafe_spf_results_total{result=\"fail\"} 95",
+        "mortsafe_spf_running 1",
+        "mortsafe_spf_worker_deaths_total 96",
+        "mortsafe_dnsbl_answers_total{list=\"zen\",result=\"listed\"} 2",
+        "mortsafe_dnsbl_answers_total{list=\"zen\",result=\"not_listed\"} 7",
+        "mortsafe_dnsbl_answers_total{list=\"zen\",result=\"failed\"} 1",
+        "mortsafe_dnsbl_usable{list=\"zen\"} 0",
+        "mortsafe_lookup_waits_total{result=\"waited\"} 97",
+        "mortsafe_lookup_waits_total{result=\"not_waited\"} 98",
+        "mortsafe_lookup_wait_seconds_total 1.500000",
+        "mortsafe_lookups_put_off_total 99",
         "mortsafe_webhooks_total{result=\"sent\"} 85",
         "mortsafe_webhooks_total{result=\"failed\"} 86",
         "mortsafe_webhooks_total{result=\"lost\"} 89",
@@ -388,11 +429,13 @@ test_no_zombies(void **state)
     (void)state;
     lab->now.detect = NULL;
     lab->now.notice = NULL;
+    lab->now.lookups = NULL;
     lab->now.held_oldest_s = lab->now.now.wall.s + 5; /* a clock set back */
     text = print(metrics, &lab->now);
     assert_null(strstr(text, "_standing"));
     assert_null(strstr(text, "_detector_"));
     assert_null(strstr(text, "_notices_"));
+    assert_null(strstr(text, "_dns_"));
     assert_null(strstr(text, "_webhooks_"));
     assert_true(has_line(text, "mortsafe_held_messages 13"));
     assert_true(has_line(text, "mortsafe_held_oldest_seconds 0"));

@@ -9,6 +9,7 @@
 #include "milter/notice/mime.h"
 #include "milter/notice/say.h"
 #include "milter/notice/template.h"
+#include "policy/plain.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -169,9 +170,9 @@ test_utf8(void **state)
 
     (void)state;
     for (size_t i = 0; i < ROWS(rows); i++) {
-        expect(rows[i].row, mime_is_utf8(rows[i].text, strlen(rows[i].text)) ==
+        expect(rows[i].row, plain_is_utf8(rows[i].text, strlen(rows[i].text)) ==
                                 rows[i].utf8);
-        expect(rows[i].row, mime_is_plain(rows[i].text) == rows[i].plain);
+        expect(rows[i].row, plain_is_text(rows[i].text) == rows[i].plain);
     }
 }
 
@@ -247,7 +248,7 @@ say_in(const char *language, const struct config *config,
        const struct change *change, enum notice_kind kind, struct arena *arena,
        const char **subject, const char **body)
 {
-    struct templates *templates = NULL;
+    struct letters *templates = NULL;
     static struct heard heard;
     enum ms_err err;
 
@@ -261,7 +262,7 @@ say_in(const char *language, const struct config *config,
     }
     if (err != MS_OK && err != MS_NOMEM)
         fail_msg("%s", heard.text);
-    template_destroy(templates);
+    letters_destroy(templates);
     return err;
 }
 
@@ -686,7 +687,7 @@ test_broken_templates(void **state)
     (void)state;
     make_place(&place);
     for (size_t i = 0; i < ROWS(rows); i++) {
-        struct templates *templates = NULL;
+        struct letters *templates = NULL;
         static struct heard heard;
         char path[128], told[256];
         FILE *file;
@@ -715,8 +716,8 @@ static void
 test_operators_template(void **state)
 {
     static struct heard heard;
-    struct templates *templates = NULL;
-    static const struct template_field fields[] = {
+    struct letters *templates = NULL;
+    static const struct letters_field fields[] = {
         {"name", "ann"}, {"code", ""}, {"help", "1\n2"}, {NULL, NULL}};
     struct place place;
     struct arena *arena;
@@ -736,11 +737,10 @@ test_operators_template(void **state)
     assert_int_equal(
         template_load(place.top, "en", say_error, &heard, &templates), MS_OK);
     assert_string_equal(
-        template_subject(templates, NOTICE_RELEASED, fields, arena), "{ann}");
-    assert_string_equal(
-        template_body(templates, NOTICE_RELEASED, fields, arena),
-        "a {b} ann.\n\n1\n2\n");
-    template_destroy(templates);
+        letters_subject(templates, NOTICE_RELEASED, fields, arena), "{ann}");
+    assert_string_equal(letters_body(templates, NOTICE_RELEASED, fields, arena),
+                        "a {b} ann.\n\n1\n2\n");
+    letters_destroy(templates);
     arena_destroy(arena);
     end_place(&place);
 }

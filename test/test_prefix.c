@@ -219,13 +219,45 @@ test_against_list(void **state)
     nettree_destroy(tree);
 }
 
+/* ----- ranges that are not of the Internet */
+
+static const struct {
+    const char *text;
+    bool is_private;
+} ranges[] = {
+    {"10.0.0.0/8", true},      {"10.255.255.255", true},
+    {"11.0.0.0", false},       {"172.16.0.0/12", true},
+    {"172.32.0.0", false},     {"192.168.1.1", true},
+    {"127.0.0.1", true},       {"169.254.1.1", true},
+    {"100.64.0.0/10", true},   {"100.127.255.255", true},
+    {"100.63.255.255", false}, {"100.128.0.0", false},
+    {"100.0.0.0/9", false},    {"192.0.2.1", false},
+    {"0.0.0.0/0", false},      {"::1", true},
+    {"fd00::1", true},         {"fe80::1", true},
+    {"2001:db8::1", false},    {"::ffff:10.1.2.3", true},
+    {"::/0", false},
+};
+
+static void
+test_private(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(ranges); i++) {
+        struct prefix p;
+
+        expect(ranges[i].text, prefix_parse(ranges[i].text, &p, NULL) == MS_OK);
+        expect(ranges[i].text, prefix_is_private(p) == ranges[i].is_private);
+    }
+    assert_false(prefix_is_private((struct prefix){0}));
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),         cmocka_unit_test(test_sockaddr),
-        cmocka_unit_test(test_cut_and_cover), cmocka_unit_test(test_longest),
-        cmocka_unit_test(test_against_list),
+        cmocka_unit_test(test_private),  cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_sockaddr), cmocka_unit_test(test_cut_and_cover),
+        cmocka_unit_test(test_longest),  cmocka_unit_test(test_against_list),
     };
 
     return cmocka_run_group_tests_name("prefix", tests, NULL, NULL);

@@ -169,14 +169,32 @@ test_where(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* Who neither ends nor heeds a signal is ended all the same. */
+static void
+test_deadline(void **state)
+{
+    static const char *const words[] = {
+        "sh", "-c", "trap '' TERM; echo a; while :; do sleep 1; done", NULL};
+    struct heard heard = {.lines = 0};
+    const struct run run = {
+        .words = words, .input = "", .line = hear, .arg = &heard, .wait_s = 1};
+    struct why why;
+    int code = 0;
+
+    (void)state;
+    assert_int_equal(run_program(&run, &code, &why), MS_TIMEOUT);
+    assert_string_equal(why.text, "sh has not ended within 1 s");
+    assert_string_equal(heard.all, "a|");
+    assert_int_equal(code, RUN_CODE_SIGNAL + SIGKILL);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_much),
-        cmocka_unit_test(test_long_line),
-        cmocka_unit_test(test_where),
+        cmocka_unit_test(test_rows),      cmocka_unit_test(test_much),
+        cmocka_unit_test(test_long_line), cmocka_unit_test(test_where),
+        cmocka_unit_test(test_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

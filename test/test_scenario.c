@@ -7,6 +7,7 @@
 
 #include "policy/acts.h"
 #include "policy/explain.h"
+#include "policy/lookups.h"
 #include "policy/policy.h"
 #include "policy/store/memory.h"
 #include "policy/store/store.h"
@@ -49,6 +50,7 @@ struct play {
     struct wall birth; /* of the store */
     uint64_t met;      /* recipients that somebody was judged for */
     struct verdict held;
+    struct lookups lookups; /* what was found out about the client */
     struct receipt receipts[RECEIPTS];
     size_t n_receipts;
     struct policy p;
@@ -273,6 +275,7 @@ decide(struct play *play, enum stage stage)
         done = policy_answer(&play->p, charged ? &answers : NULL);
     }
     compare(play, stage, &foreseen);
+    play->lookups.put_off = play->lookups.put_off || play->p.put_off;
     if (policy_refuses(&play->p))
         give_back(play, before);
     policy_count(&play->p, &play->facts);
@@ -298,6 +301,7 @@ forget_message(struct play *play)
     f->bytes = f->size = 0;
     play->muted = false;
     play->n_receipts = 0;
+    play->lookups.mail_from = play->lookups.helo = (struct spf_finding){0};
 }
 
 static void
@@ -376,6 +380,8 @@ do_connect(struct play *play, char **word, size_t n)
 
     forget_message(play);
     memset(f, 0, sizeof(*f));
+    play->lookups = (struct lookups){0};
+    f->lookups = &play->lookups;
     store_drop(play->store, play->connecting);
     play->connecting = NULL;
     f->daemon_port = keep(play, PORT, "25");
@@ -659,6 +665,82 @@ do_withdraw(struct play *play, char **word, size_t n)
         stop(play, "nothing is set", "");
     play->n_set--;
     take_acts(play);
+}
+
+/* ----- what the DNS says */
+
+/* "spf fail [DOMAIN] [helo]", after MAIL. */
+static void
+do_spf(struct play *play, char **word, size_t n)
+{
+    const bool helo = n > 2 && strcmp(word[n - 1], "helo") == 0;
+    struct spf_finding *found =
+        helo ? &play->lookups.helo : &play->lookups.mail_from;
+    struct why why;
+
+    if (n < 2 ||
+        lookups_say_spf(&play->lookups, helo ? LOOKUPS_HELO : LOOKUPS_MAIL_FROM,
+                        word[1], &why) != MS_OK)
+        stop(play, "say: spf RESULT [DOMAIN] [helo]", "");
+    if (n - helo > 2)
+        (void)snprintf(found->domain, sizeof(found->domain), "%s", word[2]);
+}
+
+/* "listed zen:127.0.0.4", after CONNECT. */
+static void
+do_listed(struct play *play, char **word, size_t n)
+{
+    struct why why = {"say: listed LIST[:ANSWER]"};
+
+    if (n != 2 || lookups_say_listed(&play->lookups, play->config, word[1],
+                                     &why) != MS_OK)
+        stop(play, why.text, "");
+}
+
+/* What the daemon would ask here: "asks spf helo zen". */
+static void
+do_asks(struct play *play, char **word, size_t n)
+{
+    struct lookups_wanted at_connect, at_mail;
+    char got[LINE] = "", wanted[LINE] = "";
+    struct scene scene;
+
+    scene_make(play->config, &play->facts, &scene);
+    lookups_wanted(play->config, &play->facts, &scene, STAGE_CONNECT,
+                   &at_connect);
+    lookups_wanted(play->config, &play->facts, &scene, STAGE_MAIL, &at_mail);
+    assert_int_equal(at_connect.lists & at_mail.lists, 0);
+    assert_false(at_connect.mail_from || at_connect.helo);
+    if (at_mail.mail_from)
+        strcat(got, " spf");
+    if (at_mail.helo)
+        strcat(got, " helo");
+    for (size_t i = 0; i < play->config->n_dnsbls; i++) {
+        if (((at_connect.lists | at_mail.lists) >> i & 1) == 0)
+            continue;
+        strcat(got, (at_connect.lists >> i & 1) != 0 ? " early:" : " ");
+        strcat(got, play->config->dnsbls[i]->name);
+    }
+    for (size_t i = 1; i < n; i++) {
+        strcat(wanted, " ");
+        strcat(wanted, word[i]);
+    }
+    if (strcmp(wanted, n == 2 && strcmp(word[1], "nobody") == 0 ? " nobody"
+                                                                : got) != 0 ||
+        (*got != '\0' && strcmp(wanted, " nobody") == 0))
+        stop(play, "it asks:", got);
+}
+
+/* Is it told to the detector as spam? */
+static void
+do_evidence(struct play *play, char **word, size_t n)
+{
+    const bool wanted = n == 2 && strcmp(word[1], "yes") == 0;
+    struct scene scene;
+
+    scene_make(play->config, &play->facts, &scene);
+    if (lookups_evidence(play->config, &scene, &play->lookups) != wanted)
+        stop(play, "it is not so", "");
 }
 
 /* ----- those whom rules of zombies judge */
@@ -1000,6 +1082,8 @@ static const struct {
     {"release", do_change},    {"block", do_change},
     {"lease", do_change},      {"demote", do_change},
     {"disbelieve", do_change}, {"stands", do_stands},
+    {"spf", do_spf},           {"listed", do_listed},
+    {"asks", do_asks},         {"evidence", do_evidence},
 };
 
 /* "VERB ... [x N] [= EXPECTED ...]" */

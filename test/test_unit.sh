@@ -67,11 +67,12 @@ ok $? "Sendmail's drop-in fits the socket unit"
 # The drop-in for a Redis elsewhere opens the way there and no other.
 mkdir "$units/mortsafe.service.d" "$dir/both"
 cp "$top/contrib/systemd/redis.conf" "$top/contrib/systemd/webhook.conf" \
-    "$units/mortsafe.service.d"
+    "$top/contrib/systemd/resolver.conf" "$units/mortsafe.service.d"
 systemd-analyze verify --man=no "$units/mortsafe.service" >"$dir/all" 2>&1
-grep 'mortsafe\.service\|redis\.conf' "$dir/all" >"$dir/out"
+grep 'mortsafe\.service\|\(redis\|webhook\|resolver\)\.conf' "$dir/all" \
+    >"$dir/out"
 [ ! -s "$dir/out" ]
-ok $? "the drop-in for a Redis fits the service unit"
+ok $? 'the drop-ins for a Redis, a webhook and name servers fit the service unit'
 cat "$units/mortsafe.service" "$top/contrib/systemd/redis.conf" \
     >"$dir/both/mortsafe.service"
 exposure "$dir/both/mortsafe.service" 'with it, the exposure is at most 1.4, too'

@@ -4,11 +4,9 @@
 #include <config.h>
 
 #include <inttypes.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "ctl/bar.h"
 #include "ctl/call.h"
 #include "ctl/command.h"
 #include "ctl/field.h"
@@ -17,54 +15,6 @@
 #include "ctl/when.h"
 
 #define CONFIG_FILE SYSCONFDIR "/mortsafe/mortsafe.conf"
-
-enum { DRAW_MS = 100, BAR = 30 };
-
-/* ----- how far it has come */
-
-struct bar {
-    const char *what;
-    bool shown; /* somebody looks */
-    int64_t drawn_ms;
-};
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void
-draw(void *arg, uint64_t done, uint64_t total)
-{
-    static const char full[] = "##############################",
-                      empty[] = "..............................";
-    struct bar *bar = arg;
-    int64_t now = bar->shown ? now_ms() : 0;
-    int n;
-
-    if (!bar->shown || now - bar->drawn_ms < DRAW_MS)
-        return;
-    bar->drawn_ms = now;
-    if (total == 0) {
-        (void)fprintf(stderr, "\r\033[K%s %" PRIu64, bar->what, done);
-    } else {
-        n = done < total ? (int)((double)done * BAR / (double)total) : BAR;
-        (void)fprintf(stderr, "\r\033[K%s [%.*s%.*s] %3d%%", bar->what, n, full,
-                      BAR - n, empty, n * 100 / BAR);
-    }
-    (void)fflush(stderr);
-}
-
-static void
-wipe(const struct bar *bar)
-{
-    if (bar->shown)
-        (void)fputs("\r\033[K", stderr);
-}
 
 /* ----- what is printed */
 
@@ -151,7 +101,7 @@ read_logs(const struct call *call, struct history *h, struct bar *bar,
     if (localtime_r(&now, &local) != NULL)
         clock.offset_s = local.tm_gmtoff;
     for (size_t i = 0; i < call->n_words && err == MS_OK; i++)
-        err = history_read(h, call->words[i], &clock, draw, bar, why);
+        err = history_read(h, call->words[i], &clock, bar_draw, bar, why);
     if (err == MS_OK && history_sort(h) != MS_OK)
         err = why_set(why, MS_NOMEM, "no memory");
     return err;
@@ -161,16 +111,19 @@ static enum ms_err
 replay(const struct call *call, const struct config *config, struct history *h,
        struct findings *findings, struct why *why)
 {
-    struct bar bar = {.what = "reading", .shown = isatty(STDERR_FILENO)};
-    enum ms_err err = read_logs(call, h, &bar, why);
+    struct bar bar;
+    enum ms_err err;
+
+    bar_start(&bar, "reading");
+    err = read_logs(call, h, &bar, why);
 
     if (err == MS_OK) {
         bar.what = "replaying";
-        err = replay_run(h, config, findings, draw, &bar);
+        err = replay_run(h, config, findings, bar_draw, &bar);
         if (err != MS_OK)
             (void)why_set(why, err, "no memory");
     }
-    wipe(&bar);
+    bar_wipe(&bar);
     return err;
 }
 

@@ -426,6 +426,8 @@ desk_open(struct desk *desk)
     if (err == MS_OK)
         err = top_create(&desk->top);
     if (err == MS_OK)
+        err = sights_create((struct wall){desk->started_s}, &desk->sights);
+    if (err == MS_OK)
         err = metrics_create(&desk->metrics);
     if (err == MS_OK)
         err = make_alias(desk);
@@ -448,6 +450,7 @@ desk_open(struct desk *desk)
                                       .pictures = desk->pictures,
                                       .top = desk->top,
                                       .detect = desk->detect,
+                                      .sights = desk->sights,
                                   });
     return start_threads(desk);
 }
@@ -598,6 +601,7 @@ desk_close(struct desk *desk)
     grants_destroy(desk->grants);
     alias_destroy(desk->alias);
     metrics_destroy(desk->metrics);
+    sights_destroy(desk->sights);
     top_destroy(desk->top);
     pictures_destroy(desk->pictures);
     history_destroy(desk->history);

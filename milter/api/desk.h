@@ -13,6 +13,7 @@
 #include "milter/counts/history.h"
 #include "milter/counts/metrics.h"
 #include "milter/counts/picture.h"
+#include "milter/counts/sights.h"
 #include "milter/counts/top.h"
 #include "milter/daemon.h"
 #include "milter/detect/detect.h"
@@ -29,6 +30,7 @@ struct desk {
     struct history *history;
     struct pictures *pictures;
     struct top *top;
+    struct sights *sights;
     struct metrics *metrics;
     struct detect *detect;
     struct notice *notice;

@@ -15,6 +15,7 @@
 #include "milter/api/json.h"
 #include "milter/clerk/clerk.h"
 #include "policy/explain.h"
+#include "policy/lookups.h"
 
 enum {
     ADDRESS = 1000,   /* bytes of one */
@@ -36,6 +37,8 @@ struct session {
     char (*recipient)[ADDRESS + 3];
     const char **recipients;
     size_t n;
+    const char *helo;
+    struct lookups lookups; /* as they were described */
 
     json_t *steps;
     const char *refused; /* the recipient that the verdict was for */
@@ -221,17 +224,76 @@ read_recipients(struct session *s)
     return true;
 }
 
+/* What SPF says, by KEY of the body: a result. */
+static bool
+read_spf(struct session *s, const char *key, enum lookups_source source)
+{
+    const char *word;
+    struct why why;
+
+    if (!api_call_text(s->call, key, sizeof("temperror"), &word))
+        return false;
+    if (word == NULL ||
+        lookups_say_spf(&s->lookups, source, word, &why) == MS_OK)
+        return true;
+    api_problem(s->call, 400, "bad-request", "\"%s\": %s", key, why.text);
+    return false;
+}
+
+static bool
+read_one_listed(struct session *s, const json_t *one)
+{
+    struct why why;
+
+    if (!json_is_string(one))
+        (void)why_set(&why, MS_INVALID, "it is a text, or a list of texts");
+    else if (lookups_say_listed(&s->lookups, s->config, json_string_value(one),
+                                &why) == MS_OK)
+        return true;
+    api_problem(s->call, 400, "bad-request", "\"listed\": %s", why.text);
+    return false;
+}
+
+/* What lists say: "zen:127.0.0.4", or several of them. */
+static bool
+read_listed(struct session *s)
+{
+    const json_t *listed = json_object_get(s->call->body, "listed"), *one;
+    bool good = true;
+    size_t i;
+
+    if (listed == NULL || json_is_null(listed))
+        return true;
+    if (!json_is_array(listed))
+        return read_one_listed(s, listed);
+    json_array_foreach(listed, i, one)
+    {
+        good = good && read_one_listed(s, one);
+    }
+    return good;
+}
+
+/* What the DNS says is only what was described: nobody is asked. */
+static bool
+read_lookups(struct session *s)
+{
+    s->facts.lookups = &s->lookups;
+    if (s->helo != NULL && strlen(s->helo) < sizeof(s->lookups.helo.domain))
+        (void)snprintf(s->lookups.helo.domain, sizeof(s->lookups.helo.domain),
+                       "%s", s->helo);
+    return read_spf(s, "spf", LOOKUPS_MAIL_FROM) &&
+           read_spf(s, "spf_helo", LOOKUPS_HELO) && read_listed(s);
+}
+
 static bool
 read_session(struct session *s)
 {
-    const char *helo; /* no rule asks for it yet */
-
     return api_only_queries(s->call, "") &&
-           api_only_keys(s->call,
-                         "client port listener tls user helo from to size") &&
+           api_only_keys(s->call, "client port listener tls user helo from to "
+                                  "size spf spf_helo listed") &&
            read_client(s) && read_login(s) && read_place(s) &&
-           api_call_text(s->call, "helo", ADDRESS, &helo) && read_sender(s) &&
-           read_recipients(s) &&
+           api_call_text(s->call, "helo", ADDRESS, &s->helo) &&
+           read_sender(s) && read_recipients(s) && read_lookups(s) &&
            read_number(s->call, "size", 0, INT64_MAX, &s->facts.size);
 }
 

@@ -137,7 +137,7 @@ read_kind(struct telling *t)
         }
     }
     api_problem(t->call, 400, "bad-request",
-                "\"kind\" must be complaint, bounce, unknown or log");
+                "\"kind\" must be complaint, bounce, unknown, log or listed");
     return false;
 }
 
@@ -268,7 +268,12 @@ void
 api_post_feedback(struct api_call *call)
 {
     struct telling telling = {.call = call};
+    const char *kind = json_string_value(json_object_get(call->body, "kind"));
 
+    if (kind != NULL && strcmp(kind, "listed") == 0) {
+        api_feedback_listed(call);
+        return;
+    }
     if (!read_telling(&telling))
         return;
     telling.matched = json_array();

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "milter/api/call.h"
 #include "milter/api/desk.h"
 #include "milter/diary/change.h"
 
@@ -29,6 +30,9 @@ enum ms_err api_feedback_take(struct desk *desk,
                               uint32_t unknown, uint32_t complaints,
                               void (*taken)(void *arg, const char *subject),
                               void *arg, unsigned *n);
+
+/* POST /v1/feedback of the kind "listed": answers CALL. */
+void api_feedback_listed(struct api_call *call);
 
 /* At most LIMIT of those about SUBJECT (as printed; NULL: all, nobody's too),
  * the newest first, as `reports' of mortsafe-api(7) in a new *OUT.  Errors of

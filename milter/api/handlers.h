@@ -20,6 +20,12 @@ void api_get_metrics(struct api_call *call);
 void api_get_healthz(struct api_call *call);
 void api_get_readyz(struct api_call *call);
 
+/* api_lookups.c */
+void api_get_lookups(struct api_call *call);
+
+/* seen.c */
+void api_get_seen(struct api_call *call);
+
 /* api_subjects.c: a list of them */
 void api_get_subjects(struct api_call *call);
 

@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "milter/api/json.h"
+#include "milter/lookup/lookup.h"
 #include "milter/stamp.h"
 #include "milter/status.h"
 
@@ -336,6 +337,67 @@ look_at_notices(const struct api_health *h, struct row *row)
              (unsigned long long)c.sent, (unsigned long long)c.waiting);
 }
 
+/* The first list that is off, in WORST; false: none is. */
+static bool
+find_off(const struct dnsbl_state *states, size_t n, struct dnsbl_state *worst)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (lookup_is_usable(states[i].health))
+            continue;
+        *worst = states[i];
+        return true;
+    }
+    return false;
+}
+
+/* What is to be done about a list that is off. */
+static const char *
+advise_list(enum dnsbl_health health)
+{
+    return health == DNSBL_BLOCKED
+               ? "it does not answer this resolver: ask it through one of your "
+                 "own (resolver { server }), not a public one"
+               : "it lists everybody: it may have closed, so take it out";
+}
+
+static void
+look_at_lists(const struct api_health *h, struct row *row)
+{
+    struct dnsbl_state states[DNSBL_LISTS], off;
+    size_t n =
+        lookup_lists(daemon_lookup(h->desk->daemon), states, DNSBL_LISTS);
+
+    if (n < h->config->n_dnsbls)
+        find(row, LEVEL_ERROR,
+             "the resolver does not run: the log says why (reload when it is "
+             "mended)");
+    else if (find_off(states, n < DNSBL_LISTS ? n : DNSBL_LISTS, &off))
+        find(row, LEVEL_WARNING, "dnsbl %s is off: %s", off.name,
+             advise_list(off.health));
+    else
+        find(row, LEVEL_OK, "lists asked: %zu", n);
+}
+
+static void
+look_at_spf(const struct api_health *h, struct row *row)
+{
+    struct lookup_counts c;
+
+    lookup_counts(daemon_lookup(h->desk->daemon), &c);
+    if (!c.resolver)
+        find(row, LEVEL_ERROR,
+             "the resolver does not run: the log says why (reload when it is "
+             "mended)");
+    else if (!c.spf)
+        find(row, LEVEL_ERROR,
+             "mortsafe-spf does not run, so that senders cannot be looked up: "
+             "the log says why");
+    else
+        find(row, LEVEL_OK, "%llu senders failed, mortsafe-spf died %llu times",
+             (unsigned long long)c.evaluations.done[SPF_FAIL],
+             (unsigned long long)c.evaluations.deaths);
+}
+
 static void
 look_at_log(const struct api_health *h, struct row *row)
 {
@@ -354,6 +416,8 @@ api_health(const struct api_health *health)
 {
     const bool fleet = health->desk->shared != NULL;
     const bool disk = health->desk->type != STORE_MEMORY;
+    const bool spf = health->config->spf.written;
+    const bool lists = health->config->n_dnsbls > 0;
     const bool judges = health->config->n_zombies > 0;
     const bool tells = health->config->notice.from != NULL ||
                        health->config->notice.webhook != NULL;
@@ -372,6 +436,8 @@ api_health(const struct api_health *health)
         {"detector", judges, look_at_detector},
         {"held", true, look_at_held},
         {"notices", tells, look_at_notices},
+        {"spf", spf, look_at_spf},
+        {"lists", lists, look_at_lists},
         {"log", true, look_at_log},
     };
     static const char *const levels[] = {"ok", "warning", "error"};

@@ -12,6 +12,8 @@ static const struct api_route routes[] = {
     /* how we are */
     {API_GET, "/v1/ping", API_READ, true, API_JSON, api_get_ping},
     {API_GET, "/v1/status", API_READ, true, API_JSON, api_get_status},
+    {API_GET, "/v1/lookups", API_READ, true, API_JSON, api_get_lookups},
+    {API_GET, "/v1/seen", API_READ, false, API_JSON, api_get_seen},
     {API_GET, "/v1/limits", API_READ, true, API_JSON, api_get_limits},
     {API_GET, "/v1/config", API_ALL, false, API_JSON, api_get_config},
     {API_GET, "/v1/data", API_READ, true, API_JSON, api_get_data},

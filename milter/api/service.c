@@ -69,6 +69,21 @@ count_zombies(struct desk *desk, struct detect_counts *detect,
         (void)diary_count_held(desk->diary, &now->held, &now->held_oldest_s);
 }
 
+/* The same of what is looked up, in LISTS. */
+static void
+count_lookups(struct desk *desk, struct lookup_counts *counts,
+              struct dnsbl_state lists[DNSBL_LISTS], struct metrics_now *now)
+{
+    struct lookup *lookup = daemon_lookup(desk->daemon);
+
+    if (lookup == NULL)
+        return;
+    lookup_counts(lookup, counts);
+    now->lookups = counts;
+    now->lists = lists;
+    now->n_lists = lookup_lists(lookup, lists, DNSBL_LISTS);
+}
+
 static void
 print_metrics(struct api_call *call, FILE *out)
 {
@@ -79,6 +94,8 @@ print_metrics(struct api_call *call, FILE *out)
     struct daemon_counts counts;
     struct detect_counts detect;
     struct notice_counts notice;
+    struct lookup_counts lookups;
+    struct dnsbl_state lists[DNSBL_LISTS];
     struct metrics_now now = {
         .now = call->now,
         .started_s = desk->started_s,
@@ -95,6 +112,7 @@ print_metrics(struct api_call *call, FILE *out)
     };
 
     count_zombies(desk, &detect, &notice, &now);
+    count_lookups(desk, &lookups, lists, &now);
     store_stats(daemon_store(desk->daemon), &store);
     daemon_counts(desk->daemon, &counts);
     metrics_print(desk->metrics, &now, out);

@@ -62,10 +62,39 @@ subject_of(const struct scene *scene, struct subject *out)
     return client_of(scene, out);
 }
 
+/* ----- what the MTA shows */
+
+/* Mail that does not come by SMTP has not all of them. */
 void
-ears_connected(const struct daemon_ears *ears, const struct scene *scene)
+ears_macro(const struct daemon_ears *ears, const struct scene *scene,
+           enum sights_macro macro, const char *value)
+{
+    if (ears->sights != NULL && scene->kind != KIND_LOCAL)
+        sights_macro(ears->sights, macro, value != NULL && *value != '\0');
+}
+
+static void
+note_connection(const struct daemon_ears *ears, const struct scene *scene,
+                const struct facts *facts, const char *mta)
+{
+    const struct sights_place place = {scene->listener->name,
+                                       facts->daemon_port};
+
+    if (ears->sights == NULL)
+        return;
+    sights_session(ears->sights, place, mta);
+    ears_macro(ears, scene, SIGHTS_HOSTNAME, facts->hostname);
+    ears_macro(ears, scene, SIGHTS_DAEMON_NAME, facts->daemon_name);
+    ears_macro(ears, scene, SIGHTS_DAEMON_PORT, facts->daemon_port);
+}
+
+void
+ears_connected(const struct daemon_ears *ears, const struct scene *scene,
+               const struct facts *facts, const char *mta)
 {
     struct subject subject;
+
+    note_connection(ears, scene, facts, mta);
 
     if (ears->pictures != NULL && client_of(scene, &subject))
         picture_note(ears->pictures, &subject, METRIC_CONNECTIONS, 1,
@@ -149,4 +178,12 @@ ears_message(const struct daemon_ears *ears, const struct scene *scene,
     note_outcome(ears, HISTORY_WOULD, would, scene->now);
     if (ears->pictures != NULL)
         note_picture(ears->pictures, scene, message);
+    if (ears->sights != NULL)
+        sights_message(ears->sights,
+                       &(struct sights_message){
+                           .place = {scene->listener->name, message->port},
+                           .login = scene->kind == KIND_LOGIN,
+                           .tls = scene->tls_on,
+                           .verdict = message->verdict,
+                       });
 }

@@ -11,6 +11,7 @@
 
 #include "milter/counts/history.h"
 #include "milter/counts/metrics.h"
+#include "milter/counts/sights.h"
 #include "milter/daemon.h"
 #include "milter/journal.h"
 #include "policy/policy.h"
@@ -28,8 +29,15 @@ void ears_decision(const struct daemon_ears *ears, enum metrics_stage stage,
 void ears_charged(const struct daemon_ears *ears, const struct policy *p,
                   const struct charge_answers *answers);
 
-/* The client of SCENE has connected. */
-void ears_connected(const struct daemon_ears *ears, const struct scene *scene);
+/* The client of SCENE, of which FACTS were told, has connected; MTA is what
+ * the MTA says it is. */
+void ears_connected(const struct daemon_ears *ears, const struct scene *scene,
+                    const struct facts *facts, const char *mta);
+
+/* In SCENE the MTA was asked for MACRO, and has said VALUE (NULL, "": nothing).
+ */
+void ears_macro(const struct daemon_ears *ears, const struct scene *scene,
+                enum sights_macro macro, const char *value);
 
 /* Of SCENE (NULL: too early for one) N recipients were refused, as OUTCOME; a
  * refusal before there are any is one. */
@@ -46,6 +54,8 @@ struct ears_message {
     uint32_t would; /* of them, that enforcing would have refused */
     uint32_t external;
     uint64_t bytes;
+    const char *port; /* {daemon_port}; "": not said */
+    enum sights_verdict verdict;
 };
 void ears_message(const struct daemon_ears *ears, const struct scene *scene,
                   const struct ears_message *message);

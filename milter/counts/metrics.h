@@ -15,6 +15,7 @@
 #include "milter/daemon.h"
 #include "milter/detect/detect.h"
 #include "milter/journal.h"
+#include "milter/lookup/lookup.h"
 #include "milter/notice/notice.h"
 #include "policy/config.h"
 #include "policy/store/store.h"
@@ -72,8 +73,11 @@ struct metrics_now {
     uint64_t log_dropped, diary_lost, diary_queued, acts;
     unsigned sessions_limit;
     bool ready;
-    const struct detect_counts *detect; /* NULL: nobody is judged */
-    const struct notice_counts *notice; /* NULL: nobody is told */
+    const struct detect_counts *detect;  /* NULL: nobody is judged */
+    const struct notice_counts *notice;  /* NULL: nobody is told */
+    const struct lookup_counts *lookups; /* NULL: nothing is looked up */
+    const struct dnsbl_state *lists;     /* N_LISTS of them */
+    size_t n_lists;
     uint64_t held;         /* messages, as diary_count_held() tells */
     int64_t held_oldest_s; /* 0: none */
 };

@@ -49,6 +49,10 @@ struct metrics_times {
     _Atomic uint64_t sum_us;
 };
 
+struct prom;
+/* metrics_lookups.c: what is looked up. */
+void metrics_print_lookups(struct prom *prom, const struct metrics_now *now);
+
 struct metrics {
     struct metrics_times times[METRICS_STAGES];
     _Atomic(struct metrics_cell *) slot[METRICS_SLOTS];

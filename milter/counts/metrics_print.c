@@ -592,6 +592,8 @@ metrics_print(struct metrics *metrics, const struct metrics_now *now, FILE *out)
     put_decisions(&page);
     put_store(&page);
     put_zombies(&page);
+    if (now->lookups != NULL)
+        metrics_print_lookups(&page.prom, now);
     put_beside(&page);
     put_process(&page);
 }

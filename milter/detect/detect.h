@@ -118,7 +118,7 @@ enum ms_err detect_lease(struct detect *detect, const struct subject *subject,
                          const struct detect_word *word, bool *changed,
                          struct change *out);
 /* UNKNOWN recipients or COMPLAINTS about a message that SUBJECT sent, as the
- * decision or delivery of queue id ID shows. */
+ * decision or delivery of queue id ID shows; "": about SUBJECT itself. */
 enum ms_err detect_feedback(struct detect *detect,
                             const struct subject *subject, uint32_t unknown,
                             uint32_t complaints, const char *id);

@@ -78,13 +78,14 @@ enum ms_err diary_changes(struct diary *diary,
                           bool (*each)(void *arg, const struct change *),
                           void *arg);
 
-/* What was said about an earlier message: an abuse report, a bounce. */
+/* What was said about an earlier message: an abuse report, a bounce; or about
+ * an address, by a DNS list. */
 struct diary_report {
     int64_t at_s;
     char host[DECISION_HOST];
-    char kind[16];                  /* "complaint", "bounce", "log" */
+    char kind[16];                  /* "complaint", "bounce", "log", "listed" */
     char subject[DECISION_SUBJECT]; /* ""; nobody's: it counts nothing */
-    char id[DECISION_HOST];         /* queue id; "" */
+    char id[DECISION_HOST];         /* queue id; of "listed" the zone; "" */
     char by[ACT_BY];
     char detail[DIARY_REPORT_TEXT];
 };

@@ -15,11 +15,11 @@ enum { TENTH_US = 100 };
 /* Longer ones would not be exact as a number of JSON. */
 static const int64_t took_most_us = INT64_C(1000000000000);
 
-#define TEXT(name) TEXT_AS(#name, name, 0)
-#define TEXT_AS(json, name, has)                                               \
+#define TEXT(name) TEXT_AS(#name, name, 0, false)
+#define TEXT_AS(json, name, has, words)                                        \
     {                                                                          \
         json, offsetof(struct decision, name),                                 \
-            sizeof(((struct decision *)NULL)->name), has                       \
+            sizeof(((struct decision *)NULL)->name), has, words                \
     }
 
 const struct decision_text decision_texts[DECISION_TEXTS] = {
@@ -32,13 +32,15 @@ const struct decision_text decision_texts[DECISION_TEXTS] = {
     TEXT(client),
     TEXT(client_name),
     TEXT(user),
-    TEXT_AS("from", from, offsetof(struct decision, has_from)),
-    TEXT_AS("to", to, offsetof(struct decision, has_to)),
+    TEXT_AS("from", from, offsetof(struct decision, has_from), false),
+    TEXT_AS("to", to, offsetof(struct decision, has_to), false),
     TEXT(subject),
     TEXT(enhanced),
     TEXT(text),
     TEXT(error),
     TEXT(store),
+    TEXT(spf),
+    TEXT_AS("lists", lists, 0, true),
 };
 
 /* ----- from what the journal is told */
@@ -168,6 +170,8 @@ decision_make(const struct journal_entry *entry, const char *text,
     copy_word(verdict->enhanced, out->enhanced, sizeof(out->enhanced));
     copy_word(entry->error, out->error, sizeof(out->error));
     copy_word(entry->store, out->store, sizeof(out->store));
+    copy_word(entry->spf, out->spf, sizeof(out->spf));
+    copy_word(entry->lists, out->lists, sizeof(out->lists));
     copy(LINE_KIND_TEXT, text, out->text, sizeof(out->text));
     out->has_from = copy_path(entry->from, out->from);
     out->has_to = copy_path(entry->to, out->to);
@@ -210,6 +214,32 @@ number(uint64_t n)
     return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);
 }
 
+/* The words of TEXT, apart by commas. */
+static json_t *
+words_json(const char *text)
+{
+    json_t *list = json_array();
+
+    while (*text != '\0') {
+        size_t len = strcspn(text, ",");
+
+        if (json_array_append_new(list, json_stringn(text, len)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+        text += len + (text[len] == ',');
+    }
+    return list;
+}
+
+static json_t *
+text_json(const struct decision_text *t, const char *text, bool has)
+{
+    if (t->words)
+        return words_json(text);
+    return has ? json_string(text) : json_null();
+}
+
 static bool
 put_texts(const struct decision *d, json_t *json)
 {
@@ -221,9 +251,7 @@ put_texts(const struct decision *d, json_t *json)
         bool has = t->has != 0 ? *(const bool *)(bytes + t->has)
                                : bytes[t->at] != '\0';
 
-        ok = put(json, t->name,
-                 has ? json_string(bytes + t->at) : json_null()) &&
-             ok;
+        ok = put(json, t->name, text_json(t, bytes + t->at, has)) && ok;
     }
     return ok;
 }
@@ -312,15 +340,41 @@ read_text(const json_t *json, const char *key, char *out, size_t size,
     return true;
 }
 
+/* The words of KEY of JSON, if it has such a list. */
+static bool
+read_words(const json_t *json, const char *key, char *out, size_t size)
+{
+    const json_t *list = json_object_get(json, key), *word;
+    size_t i, len = 0;
+
+    out[0] = '\0';
+    if (list != NULL && !json_is_null(list) && !json_is_array(list))
+        return false;
+    json_array_foreach(list, i, word)
+    {
+        size_t n = json_string_length(word), comma = len > 0;
+
+        if (n == 0 || n + comma >= size - len ||
+            !is_plain(json_string_value(word), n))
+            return false;
+        if (comma)
+            out[len++] = ',';
+        memcpy(out + len, json_string_value(word), n + 1);
+        len += n;
+    }
+    return true;
+}
+
 static bool
 read_texts(const json_t *json, struct decision *d)
 {
     for (size_t i = 0; i < DECISION_TEXTS; i++) {
         const struct decision_text *t = &decision_texts[i];
         char *bytes = (char *)d;
-        bool has;
+        bool has = false;
 
-        if (!read_text(json, t->name, bytes + t->at, t->size, &has))
+        if (t->words ? !read_words(json, t->name, bytes + t->at, t->size)
+                     : !read_text(json, t->name, bytes + t->at, t->size, &has))
             return false;
         if (t->has != 0)
             *(bool *)(bytes + t->has) = has;

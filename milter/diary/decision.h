@@ -48,7 +48,9 @@ struct decision {
     char enhanced[8];
     char text[VERDICT_TEXT]; /* the reply's words; "" if none was given */
     char error[32], store[16];
-    int64_t took_us; /* in hundreds, as the log tells it */
+    char spf[16];                 /* the result; "": not known */
+    char lists[DECISION_ADDRESS]; /* that list the client, apart by commas */
+    int64_t took_us;              /* in hundreds, as the log tells it */
 };
 
 /* Its texts, for those who write all of them down. */
@@ -56,8 +58,9 @@ struct decision_text {
     const char *name; /* as in JSON */
     size_t at, size;  /* in a struct decision */
     size_t has;       /* the bool that tells "" from none; 0: "" is none */
+    bool words;       /* apart by commas: in JSON a list, which may be empty */
 };
-enum { DECISION_TEXTS = 16 };
+enum { DECISION_TEXTS = 18 };
 extern const struct decision_text decision_texts[DECISION_TEXTS];
 
 /*

@@ -19,7 +19,7 @@ static const char columns[] =
     "at_s, deed, action, nrcpt, metric, rate_n, span_s, used, retry_s, code,"
     " took_us, \"host\", \"ref\", \"id\", \"rule\", \"listener\", \"via\","
     " \"client\", \"client_name\", \"user\", \"from\", \"to\", \"subject\","
-    " \"enhanced\", \"text\", \"error\", \"store\"";
+    " \"enhanced\", \"text\", \"error\", \"store\", \"spf\", \"lists\"";
 
 /* ----- a decision as a row */
 

@@ -88,7 +88,7 @@ size_t diary_append(char text[DIARY_SQL], size_t len, const char *sql);
 
 /* ----- the tables */
 
-enum { DIARY_LAYOUT = 2 };
+enum { DIARY_LAYOUT = 3 };
 
 /* Make those of an empty file; bring those of a file of LAYOUT, an older one,
  * forward, in a transaction of its own. */

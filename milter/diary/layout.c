@@ -78,7 +78,12 @@ static const char layout_2[] =
     "CREATE INDEX outbox_subject ON outbox(subject, kind, at_s)"
     " WHERE subject IS NOT NULL;";
 
-static const char *const layouts[DIARY_LAYOUT] = {layout_1, layout_2};
+/* Behind all others, as they stand in the table of a decision's texts. */
+static const char layout_3[] =
+    "ALTER TABLE decision ADD COLUMN \"spf\" TEXT;"
+    "ALTER TABLE decision ADD COLUMN \"lists\" TEXT;";
+
+static const char *const layouts[DIARY_LAYOUT] = {layout_1, layout_2, layout_3};
 
 /* Add those from the one behind LAYOUT on. */
 static enum ms_err

@@ -17,8 +17,8 @@
 #include "policy/scene.h"
 
 enum {
-    HEADING_VALUE = 1500, /* of one that we write, folded */
-    HEADING_FORGED = 64   /* of each name that are looked for */
+    HEADING_VALUE = 4096, /* of one that we write, folded */
+    HEADING_FORGED = 64   /* of each name that are kept in mind */
 };
 
 enum heading_name {
@@ -33,21 +33,23 @@ const char *heading_name(enum heading_name name); /* "Authentication-Results" */
 struct heading {
     struct {
         uint32_t n;                      /* of this name */
-        uint32_t forged[HEADING_FORGED]; /* counted from 1 */
-        uint32_t n_forged;
+        uint32_t forged[HEADING_FORGED]; /* the first, counted from 1 */
+        uint32_t n_forged;               /* all */
     } of[HEADINGS];
 };
 
 /* The next header.  One is forged that claims to be from AUTHSERV_ID (RFC 8601
- * section 5), or has the name that only we write. */
+ * section 5; a Received-SPF as its receiver), or has the name that only we
+ * write. */
 void heading_read(struct heading *heading, const char *name, const char *value,
                   const char *authserv_id);
 
-/* The value of header NAME for what LOOKUPS say, folded by LF and blanks;
- * false: there is nothing to write. */
+/* The value of header NAME for what LOOKUPS say, folded by LF and a tab; false:
+ * there is nothing to write.  HELO is as it was said; with an AUTHSERV_ID of ""
+ * we have no name to write under. */
 bool heading_write(enum heading_name name, const struct config *config,
-                   const struct facts *facts, const struct scene *scene,
-                   const struct lookups *lookups, const char *helo,
-                   const char *authserv_id, char out[HEADING_VALUE]);
+                   const struct scene *scene, const struct lookups *lookups,
+                   const char *helo, const char *authserv_id,
+                   char out[HEADING_VALUE]);
 
 #endif

@@ -80,7 +80,15 @@ struct lookup_counts {
                                               and how long */
     uint64_t put_off;
 };
+/* Of LOOKUP; NULL has none.  At most N lists or servers go into OUT; how many
+ * there are. */
 void lookup_counts(struct lookup *lookup, struct lookup_counts *out);
 size_t lookup_lists(struct lookup *lookup, struct dnsbl_state *out, size_t n);
+enum { LOOKUP_SERVER = 64 };
+size_t lookup_servers(struct lookup *lookup, char (*out)[LOOKUP_SERVER],
+                      size_t n);
+
+/* Is a list of such HEALTH asked? */
+bool lookup_is_usable(enum dnsbl_health health);
 
 #endif

@@ -41,7 +41,7 @@ static void
 check_language(struct checking *c, const struct config *config,
                const char *language)
 {
-    struct templates *templates = NULL;
+    struct letters *templates = NULL;
     struct why why;
     enum ms_err err;
 
@@ -50,7 +50,7 @@ check_language(struct checking *c, const struct config *config,
     if (err == MS_NOMEM)
         note(c, "notice", why_set(&why, err, "no memory"), &why);
     c->good = c->good && err == MS_OK;
-    template_destroy(templates);
+    letters_destroy(templates);
 }
 
 static void

@@ -98,7 +98,7 @@ notice_render(struct notice *notice, const struct config *config,
     char code[NOTICE_CODE];
     enum notice_kind about;
     struct say say = {.config = config, .change = change, .code = code};
-    struct templates *templates = NULL;
+    struct letters *templates = NULL;
     struct arena *arena = NULL;
     enum ms_err err = MS_INVALID;
 
@@ -120,7 +120,7 @@ notice_render(struct notice *notice, const struct config *config,
     if (err == MS_NOMEM)
         (void)why_set(why, err, "no memory");
     arena_destroy(arena);
-    template_destroy(templates);
+    letters_destroy(templates);
     return err;
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "milter/notice/mime.h"
+#include "policy/plain.h"
 
 enum ms_err
 letter_mailbox(const char *text, struct mailbox *out, struct why *why)
@@ -19,7 +20,7 @@ letter_mailbox(const char *text, struct mailbox *out, struct why *why)
         return why_set(why, MS_INVALID,
                        "`%s` is no sender: `Name <local@domain>`",
                        text != NULL ? text : "");
-    if (!mime_is_plain(box.name))
+    if (!plain_is_text(box.name))
         return why_set(why, MS_INVALID, "the name is not plain text in UTF-8");
     *out = box;
     return MS_OK;

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "policy/plain.h"
+
 enum {
     WORD = 75 /* of an encoded-word: RFC 2047 section 2 */
 };
@@ -13,73 +15,6 @@ enum {
 static const char hex[] = "0123456789ABCDEF";
 static const char digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* ----- UTF-8 */
-
-/* The character at TEXT, of LEN bytes, in *OUT; returns its bytes, 0: it is
- * none. */
-static size_t
-decode(const unsigned char *text, size_t len, uint32_t *out)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = text[0] < 0x80             ? 1
-               : (text[0] & 0xe0) == 0xc0 ? 2
-               : (text[0] & 0xf0) == 0xe0 ? 3
-               : (text[0] & 0xf8) == 0xf0 ? 4
-                                          : 0;
-    uint32_t c;
-
-    if (n == 0 || n > len)
-        return 0;
-    c = n == 1 ? text[0] : text[0] & (0x7fU >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (text[i] & 0x3fU);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *out = c;
-    return n;
-}
-
-bool
-mime_is_utf8(const char *text, size_t len)
-{
-    uint32_t c;
-
-    for (size_t i = 0, n; i < len; i += n) {
-        n = decode((const unsigned char *)text + i, len - i, &c);
-        if (n == 0)
-            return false;
-    }
-    return true;
-}
-
-/* Control characters, and those that are not seen but change what is: soft
- * hyphen, zero width, direction, line separators, tags, the byte order mark. */
-static bool
-misleads(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c ||
-           (c >= 0x180b && c <= 0x180f) || (c >= 0x200b && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-           c == 0xfeff || (c >= 0xfff0 && c <= 0xffff) || c >= 0xe0000;
-}
-
-bool
-mime_is_plain(const char *text)
-{
-    size_t len = strlen(text);
-    uint32_t c;
-
-    for (size_t i = 0, n; i < len; i += n) {
-        n = decode((const unsigned char *)text + i, len - i, &c);
-        if (n == 0 || misleads(c))
-            return false;
-    }
-    return true;
-}
 
 /* ----- bodies */
 
@@ -253,7 +188,7 @@ put_words(FILE *out, size_t at, const char *text)
     for (size_t i = 0, n; i < len; i += n) {
         size_t size;
 
-        n = decode((const unsigned char *)text + i, len - i, &c);
+        n = plain_decode(text + i, len - i, &c);
         n = n == 0 ? 1 : n;
         size = coded_size(text + i, n);
         if (word > 0 && (word + size > WORD || at + word + size > MIME_LINE)) {

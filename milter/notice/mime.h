@@ -2,26 +2,18 @@
 /*
  * milter/notice/mime.h - text in UTF-8 as mail carries it: in a header (RFC
  * 2047), in a body (RFC 2045).  What goes in is UTF-8 without control
- * characters; see mime_clean().
+ * characters: plain_is_text() of policy/plain.h.
  */
 #ifndef MORTSAFE_MILTER_NOTICE_MIME_H
 #define MORTSAFE_MILTER_NOTICE_MIME_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 
 enum { MIME_LINE = 76 }; /* characters of a line at most, CRLF not counted */
 
 /* How a body is written. */
 enum mime_encoding { MIME_QUOTED, MIME_BASE64 };
-
-/* Are LEN bytes at TEXT UTF-8 (no surrogates, nothing overlong)? */
-bool mime_is_utf8(const char *text, size_t len);
-
-/* UTF-8 without anything that a reader could be misled by: control characters,
- * marks that turn or hide text? */
-bool mime_is_plain(const char *text);
 
 /* The shorter of both for TEXT; "quoted-printable", "base64". */
 enum mime_encoding mime_choose(const char *text);

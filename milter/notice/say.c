@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "milter/notice/letter.h"
-#include "milter/notice/mime.h"
+#include "policy/plain.h"
 #include "policy/zombie.h"
 
 enum { TEXT = 2048, FIELDS = 24 };
@@ -23,7 +23,7 @@ struct saying {
 };
 
 #define NO_FIELDS                                                              \
-    (struct template_field[])                                                  \
+    (struct letters_field[])                                                   \
     {                                                                          \
         {                                                                      \
             NULL, NULL                                                         \
@@ -53,9 +53,9 @@ print(struct saying *s, const char *format, ...)
 
 static const char *
 say(struct saying *s, enum template_word word,
-    const struct template_field *fields)
+    const struct letters_field *fields)
 {
-    const char *text = template_say(s->is->templates, word, fields, s->arena);
+    const char *text = letters_say(s->is->templates, word, fields, s->arena);
 
     s->failed = s->failed || text == NULL;
     return text != NULL ? text : "";
@@ -71,7 +71,7 @@ static const char *
 say_one(struct saying *s, enum template_word word, const char *name,
         const char *value)
 {
-    const struct template_field fields[] = {{name, value}, {NULL, NULL}};
+    const struct letters_field fields[] = {{name, value}, {NULL, NULL}};
 
     return say(s, word, fields);
 }
@@ -106,7 +106,7 @@ say_time(struct saying *s, int64_t at_s)
 {
     time_t at = (time_t)at_s;
     struct tm tm;
-    struct template_field fields[] = {
+    struct letters_field fields[] = {
         {"day", ""},   {"month", ""}, {"month_name", ""}, {"year", ""},
         {"clock", ""}, {"zone", ""},  {NULL, NULL}};
 
@@ -125,7 +125,7 @@ say_time(struct saying *s, int64_t at_s)
 static const char *
 plain(const char *text)
 {
-    return mime_is_plain(text) ? text : "?";
+    return plain_is_text(text) ? text : "?";
 }
 
 /* ----- whom it is about */
@@ -140,11 +140,11 @@ name_of(struct saying *s)
     enum subject_kind kind;
 
     (void)subject_print(subject, printed);
-    if (!subject_part(subject, 0, &kind, one) || !mime_is_plain(one))
+    if (!subject_part(subject, 0, &kind, one) || !plain_is_text(one))
         return print(s, "%s", printed);
     if (!subject_part(subject, 1, &kind, two))
         return print(s, "%s", one);
-    return mime_is_plain(two) ? print(s, "%s, %s", one, two)
+    return plain_is_text(two) ? print(s, "%s, %s", one, two)
                               : print(s, "%s", printed);
 }
 
@@ -199,7 +199,7 @@ static void
 add_line(struct saying *s, struct numbers *to, enum template_word word,
          uint32_t n, uint32_t usual)
 {
-    const struct template_field fields[] = {
+    const struct letters_field fields[] = {
         {"n", print(s, "%u", n)},
         {"usual", print(s, "%u", usual)},
         {"all", print(s, "%u", usual)},
@@ -427,12 +427,12 @@ say_code(struct saying *s)
 /* ----- all of it */
 
 static void
-fill_in(struct saying *s, struct template_field *fields)
+fill_in(struct saying *s, struct letters_field *fields)
 {
     const struct change *change = s->is->change;
     const char *name = name_of(s);
     char printed[SUBJECT_TEXT];
-    const struct template_field all[] = {
+    const struct letters_field all[] = {
         {"name", short_name(s, name)},
         {"who", say_one(s, is_account(change) ? WORD_ACCOUNT : WORD_LINE,
                         "name", name)},
@@ -469,12 +469,12 @@ say_letter(const struct say *what, struct arena *arena, const char **subject,
            const char **body)
 {
     struct saying s = {what, &what->change->evidence, arena, false};
-    struct template_field fields[FIELDS];
+    struct letters_field fields[FIELDS];
     const char *head, *text;
 
     fill_in(&s, fields);
-    head = template_subject(what->templates, what->kind, fields, arena);
-    text = template_body(what->templates, what->kind, fields, arena);
+    head = letters_subject(what->templates, what->kind, fields, arena);
+    text = letters_body(what->templates, what->kind, fields, arena);
     if (s.failed || head == NULL || text == NULL)
         return MS_NOMEM;
     *subject = head;

@@ -17,7 +17,7 @@ enum { SAY_NAME = 64 /* bytes of a name in a subject; more end in "..." */ };
 struct say {
     const struct config *config;
     const struct change *change;
-    const struct templates *templates;
+    const struct letters *templates;
     enum notice_kind kind;
     const char *code; /* "": none */
     const char *told; /* where the owner is told; "": nowhere */

@@ -17,6 +17,7 @@
 
 struct resolver;
 struct resolver_question;
+struct why;
 
 enum resolver_type {
     RESOLVER_A = 1,
@@ -29,13 +30,17 @@ enum resolver_type {
 enum {
     RESOLVER_NAME = 254,      /* 253 octets of a name as text, and NUL */
     RESOLVER_IN_FLIGHT = 512, /* questions at one time, unless said otherwise */
-    RESOLVER_RECORDS = 64     /* of an answer that are handed out */
+    RESOLVER_RECORDS = 64,    /* of an answer that are handed out */
+    /* that it may have open, with RESOLVER_IN_FLIGHT */
+    RESOLVER_DESCRIPTORS = RESOLVER_IN_FLIGHT + 64
 };
 
 struct resolver_options {
     const char *const *servers; /* "192.0.2.53" or "192.0.2.53@5353"; none:
                                    resolv.conf */
     size_t n_servers;
+    const char *resolv_conf;  /* read if there are no servers; NULL:
+                                 /etc/resolv.conf */
     const char *trust_anchor; /* a file; NULL: no DNSSEC */
     unsigned in_flight;       /* 0: RESOLVER_IN_FLIGHT */
     struct mono (*now)(void);
@@ -65,22 +70,36 @@ struct resolver_answer {
 };
 
 /*
- * Make a resolver in *OUT; its threads begin with it: not before privileges are
- * dropped.  resolver_destroy() ends it: callbacks of questions that are in
- * flight come before that, with RESOLVER_FAILED.  MS_INVALID (a server or
- * trust anchor that cannot be used: WHY says which), MS_NOMEM, MS_UNAVAIL.
+ * Make a resolver in *OUT; its threads begin with it, all signals blocked: not
+ * before privileges are dropped.  MS_INVALID: a server or a trust anchor that
+ * cannot be used; MS_UNAVAIL: resolv.conf cannot be read or names no server
+ * (WHY says which, and what to do); MS_NOMEM.
  */
-struct why;
 enum ms_err resolver_create(const struct resolver_options *options,
                             struct resolver **out, struct why *why);
+
+/*
+ * End it, NULL is fine: callbacks of questions that are in flight come before
+ * that, with RESOLVER_FAILED.  References may be given back later.  Not to be
+ * called by a DONE.
+ */
 void resolver_destroy(struct resolver *resolver);
+
+/* The servers that are asked, at most N, into OUT; how many there are.  They
+ * are borrowed until resolver_destroy(). */
+size_t resolver_servers(const struct resolver *resolver, const char **out,
+                        size_t n);
 
 /*
  * Ask for TYPE of NAME (with or without its last dot; at most 253 octets), and
  * have DONE(ARG, answer) called once, from the resolver's thread, by DEADLINE:
  * what is not known then has FAILED.  DONE must not wait; it may ask.  *OUT
- * (may be NULL) is a reference for resolver_forget().  MS_INVALID: no such name
- * can be; MS_NOMEM.  On an error DONE is not called.  Thread-safe; never waits.
+ * (may be NULL) is a reference for resolver_forget(), set before DONE can run.
+ * MS_INVALID: no such name can be; MS_NOMEM; MS_UNAVAIL: the resolver ends.  On
+ * an error DONE is not called.  Thread-safe; never waits.
+ *
+ * Any octet but NUL and the dot may be in a label.  Where NOW stands still (a
+ * test's clock) a deadline is noticed within a tenth of a second of real time.
  */
 enum ms_err resolver_ask(struct resolver *resolver, const char *name,
                          enum resolver_type type, struct mono deadline,
@@ -95,14 +114,23 @@ enum ms_err resolver_ask(struct resolver *resolver, const char *name,
  */
 void resolver_forget(struct resolver_question *question);
 
+/* What was asked is answered, has failed, is late or crowded, or in flight; or
+ * its owner has forgotten it. */
 struct resolver_counts {
-    uint64_t asked, answered, failed, late, crowded;
-    uint64_t in_flight;
+    uint64_t asked;
+    uint64_t answered;  /* with a yes or a no */
+    uint64_t failed;    /* by the servers, or untrue */
+    uint64_t late;      /* without an answer by its deadline */
+    uint64_t crowded;   /* not asked: too many in flight */
+    uint64_t in_flight; /* the servers may still answer, if too late */
 };
 void resolver_counts(struct resolver *resolver, struct resolver_counts *out);
 
-/* The first A record's address etc. are the caller's to read; a name in RDATA
- * as text in OUT, without its last dot; false: it is no name, or too long. */
+/*
+ * A name in RDATA (at DATA for PTR, 2 octets on for MX) as text in OUT, without
+ * its last dot; the root is "".  False: it is no name, is too long, or no host
+ * can have it (dots, backslashes, blanks or what is not ASCII in a label).
+ */
 bool resolver_name(const uint8_t *data, size_t length, char out[RESOLVER_NAME]);
 
 #endif

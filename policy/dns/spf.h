@@ -40,8 +40,9 @@ struct spf_options {
 
 /*
  * Make it in *OUT and start its worker; no thread yet.  Call it before any
- * thread is.  MS_NOMEM; MS_UNAVAIL: it cannot be started (WHY).  spf_destroy()
- * ends both: tasks in flight are done with temperror before.
+ * thread is, and as the user that stays: nobody else could end the worker.
+ * MS_NOMEM; MS_UNAVAIL: it cannot be started (WHY).  spf_destroy() ends both:
+ * tasks in flight are done with temperror before.
  */
 enum ms_err spf_create(const struct spf_options *options, struct spf **out,
                        struct why *why);
@@ -70,7 +71,7 @@ enum ms_err spf_begin(struct spf *spf, const struct spf_ask *ask,
                       void (*done)(void *arg, const struct spf_finding *found),
                       void *arg, struct spf_task **out);
 
-/* As resolver_forget(). */
+/* As resolver_forget(); not behind spf_destroy(). */
 void spf_forget(struct spf_task *task);
 
 struct spf_counts {

@@ -26,7 +26,7 @@ negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 {
     (void)f2;
     (void)f3;
-    *out_actions = negotiate_actions(actions);
+    *out_actions = negotiate_actions(actions, 0);
     *out_steps = negotiate_steps(steps, false);
     *out_f2 = 0;
     *out_f3 = 0;

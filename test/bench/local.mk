@@ -2,12 +2,14 @@
 EXTRA_PROGRAMS += \
 	%reldir%/milterload \
 	%reldir%/floor \
-	%reldir%/microbench
-EXTRA_DIST += %reldir%/run %reldir%/rig.py %reldir%/desk.py %reldir%/fleet.py %reldir%/RESULTS.md
+	%reldir%/microbench \
+	%reldir%/spfbench
+EXTRA_DIST += %reldir%/run %reldir%/rig.py %reldir%/desk.py %reldir%/fleet.py %reldir%/lookups.py %reldir%/RESULTS.md
 CLEANFILES += \
 	%reldir%/milterload \
 	%reldir%/floor \
-	%reldir%/microbench
+	%reldir%/microbench \
+	%reldir%/spfbench
 
 %canon_reldir%_milterload_CPPFLAGS = $(AM_CPPFLAGS) $(MILTER_CFLAGS)
 %canon_reldir%_milterload_SOURCES = \
@@ -31,9 +33,13 @@ CLEANFILES += \
 %canon_reldir%_microbench_SOURCES = %reldir%/microbench.c
 %canon_reldir%_microbench_LDADD = policy/store/libstore.la policy/libpolicy.la
 
+%canon_reldir%_spfbench_SOURCES = %reldir%/spfbench.c $(PUPPET_DNS_SOURCES)
+%canon_reldir%_spfbench_LDADD = $(PUPPET_DNS_LIBS)
+
 bench-programs: \
 	%reldir%/milterload$(EXEEXT) \
 	%reldir%/floor$(EXEEXT) \
-	%reldir%/microbench$(EXEEXT)
+	%reldir%/microbench$(EXEEXT) \
+	%reldir%/spfbench$(EXEEXT)
 
 .PHONY: bench-programs

@@ -118,7 +118,7 @@ def helped(rows):
                'help tells how %s is called' % row['name'], one)
         for name, letter, argument in row['options']:
             ok(re.search(r'^  %s --%s%s +\S' % ('-%s,' % letter if letter != '-' else '   ',
-                                                name, ' ' + argument if argument else ''),
+                                                name, ' ' + re.escape(argument) if argument else ''),
                          one, re.M), 'help has --%s of %s' % (name, row['name']), one)
 
 

@@ -35,6 +35,10 @@ ANN = 'GET /v1/subjects/user%3Aann%40example.org'
 OF_ANN = '/v1/subjects/ann%40example.org/'
 Z = 'GET /v1/zombies'
 DATA = os.path.join(TOP, 'test', 'data', 'feedback')
+STARTER = os.path.join(TOP, 'contrib', 'starter.conf')
+SENDMAIL = os.path.join(TOP, 'test', 'data', 'doctor', 'sendmail.cf')
+LOOKS = ['daemon', 'config', 'milter', 'away', 'order', 'macros', 'filter', 'auth', 'rules',
+         'networks', 'crowds']
 LETTER = answer(b'''From: Postmaster <postmaster@example.org>\r
 Subject: Mail from your account is stopped\r
 Content-Type: text/plain; charset=utf-8\r
@@ -48,6 +52,8 @@ your account sent far more mail than usual.  \x1b[31mGr\xc3\xbc\xc3\x9fe\r
 ROWS = [
     ('help', ['wide', 'narrow'], 'help', {}),
     ('help-of-a-command', ['wide', 'narrow'], 'help explain', {}),
+    ('help-of-the-relay-test', ONE, 'help relay-test', {}),
+    ('help-of-the-proxy-test', ONE, 'help proxy-test', {}),
     ('help-as-an-option', ONE, 'raise --help', {}),
     ('version', FEW, 'version', {}),
     ('ping', ['wide', 'quiet', 'json', 'tsv'], 'ping', {'GET /v1/ping': 'ping'}),
@@ -197,6 +203,21 @@ ROWS = [
      {'POST /v1/mode': 'mode', 'GET /v1/would': 'would', 'GET /v1/status': 'status'}),
     ('mode-enforce-without-a-terminal', ONE, 'mode enforce',
      {'POST /v1/mode': 'mode', 'GET /v1/would': 'would', Z: 'zombies_observed'}),
+
+    ('doctor', ALL, ['doctor', '-x', STARTER, '--mta-config', SENDMAIL] + LOOKS,
+     {'GET /v1/status': 'status', 'GET /v1/seen': 'seen'}),
+    ('doctor-of-a-sick-daemon', FEW, ['doctor', '-x', STARTER, '--mta-config', SENDMAIL, 'health'],
+     {'GET /v1/status': 'status_bad', 'GET /v1/seen': 'seen'}),
+    ('doctor-without-a-daemon', ONE, ['doctor', '-x', STARTER, '--mta-config', SENDMAIL, 'daemon',
+                                      'macros', 'crowds'],
+     {'GET /v1/status': answer({}, 503)}),
+    ('doctor-of-nothing', FEW, 'doctor -x /nowhere/mortsafe.conf --mta-config /nowhere/mta config '
+     'milter away', {'GET /v1/status': 'status', 'GET /v1/seen': 'seen'}),
+    ('doctor-of-what', ONE, 'doctor everything', {}),
+    ('doctor-of-a-folder-somewhere', ONE, 'doctor --mta-config etc', {}),
+    ('setup-postfix', ONE, ['setup', 'postfix', '-x', STARTER, '--mta-config', '/nowhere'], {}),
+    ('setup-sendmail', ONE, ['setup', 'sendmail', '-x', STARTER, '--mta-config', SENDMAIL], {}),
+    ('setup-exim', ONE, 'setup exim', {}),
 
     # what is not as it should be
     ('nothing-said', ONE, '', {}),

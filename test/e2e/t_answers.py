@@ -114,6 +114,7 @@ QUESTIONS = [
     ('/v1/decisions?after=0', 'decisions', True),
     ('/v1/would', 'would', True),
     ('/v1/limits', 'limits', True),
+    ('/v1/seen', 'seen', False),
     ('/v1/data', 'data', True),
     ('/v1/subjects?standing=throttled,quarantined', 'subjects', True),
     ('/v1/zombies', 'zombies', True),

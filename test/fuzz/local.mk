@@ -7,8 +7,11 @@ FUZZ_TARGETS = \
 	%reldir%/fuzz_reply \
 	%reldir%/fuzz_report \
 	%reldir%/fuzz_request \
+	%reldir%/fuzz_resolver \
 	%reldir%/fuzz_script \
 	%reldir%/fuzz_slots \
+	%reldir%/fuzz_spf_record \
+	%reldir%/fuzz_spf_wire \
 	%reldir%/fuzz_state
 
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -36,8 +39,18 @@ endif
 	test/fake_milter.c test/fake_milter.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_request_LDADD = $(DAEMON_LDADD)
+%canon_reldir%_fuzz_resolver_SOURCES = %reldir%/fuzz_resolver.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_resolver_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_resolver_LDADD = policy/dns/libdns.la $(LDADD)
 %canon_reldir%_fuzz_slots_SOURCES = %reldir%/fuzz_slots.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_slots_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_spf_wire_SOURCES = %reldir%/fuzz_spf_wire.c %reldir%/fuzz.h $(FUZZ_MAIN)
+%canon_reldir%_fuzz_spf_wire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_spf_wire_LDADD = policy/dns/libdns.la $(LDADD)
+%canon_reldir%_fuzz_spf_record_SOURCES = %reldir%/fuzz_spf_record.c %reldir%/fuzz.h \
+	$(SPF_LAB) $(FUZZ_MAIN)
+%canon_reldir%_fuzz_spf_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%canon_reldir%_fuzz_spf_record_LDADD = $(SPF_LAB_LDADD)
 %canon_reldir%_fuzz_script_SOURCES = %reldir%/fuzz_script.c %reldir%/fuzz.h $(FUZZ_MAIN)
 %canon_reldir%_fuzz_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %canon_reldir%_fuzz_state_SOURCES = %reldir%/fuzz_state.c %reldir%/fuzz.h $(FUZZ_MAIN)
