@@ -93,7 +93,7 @@ mailbox(struct reporting *r)
     if (config->n_support_rcpts > 0)
         return config->support_rcpts[0];
     from = config->notice.from;
-    at = from != NULL ? strchr(from, '@') : NULL;
+    at = from != NULL ? strrchr(from, '@') : NULL;
     if (at == NULL)
         return NULL;
     (void)snprintf(r->mailbox, sizeof(r->mailbox), "postmaster%.*s",

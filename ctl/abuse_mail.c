@@ -142,7 +142,7 @@ static void
 set_head(GMimeMessage *message, const struct abuse_mail *mail)
 {
     GDateTime *date = g_date_time_new_from_unix_utc(mail->now_s);
-    const char *at = strchr(mail->from, '@');
+    const char *at = strrchr(mail->from, '@'); /* a name may have one */
     char *host = g_strndup(at + 1, strcspn(at + 1, "> \t"));
     char *id = g_mime_utils_generate_message_id(host);
 

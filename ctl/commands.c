@@ -69,8 +69,7 @@
     }
 #define OPT_VERBOSE                                                            \
     {                                                                          \
-        "verbose", 'v', false, NULL, WORD_NONE, NULL,                          \
-            "print all that is said"                                           \
+        "verbose", 'v', false, NULL, WORD_NONE, NULL, "print all that is said" \
     }
 #define OPT_MINE                                                               \
     {                                                                          \
@@ -493,7 +492,7 @@ const struct command commands[] = {
     /* ----- is the server secure? */
     {.name = "doctor",
      .group = GROUP_SERVER,
-     .synopsis = "[--mta postfix|sendmail] [--mta-config PATH] [CHECK...]",
+     .synopsis = "[OPTION]... [--mta postfix|sendmail] [CHECK...]",
      .brief =
          "what is wrong with this mail server, and the command that mends it",
      .help = "Looks at this host as it is set up: mortsafe, the mail server "
@@ -515,7 +514,7 @@ const struct command commands[] = {
      .run = cmd_doctor},
     {.name = "setup",
      .group = GROUP_SERVER,
-     .synopsis = "postfix|sendmail [--mta-config PATH]",
+     .synopsis = "[OPTION]... postfix|sendmail",
      .brief = "print the MTA's side, ready to paste",
      .help = "Prints what belongs into the mail server's configuration so "
              "that it asks mortsafe: for the socket and ports of mortsafe's "
@@ -527,8 +526,8 @@ const struct command commands[] = {
      .run = cmd_setup},
     {.name = "relay-test",
      .group = GROUP_SERVER,
-     .synopsis = "[--domain DOMAIN] [--deliver ADDRESS] HOST[:PORT]\n"
-                 "--print-script [--domain DOMAIN] HOST[:PORT]",
+     .synopsis = "[OPTION]... [--deliver ADDRESS] HOST[:PORT]\n"
+                 "--print-script [OPTION]... HOST[:PORT]",
      .brief = "does one of your own servers relay for anybody",
      .help = "Offers a mail server every form of sender and recipient by which "
              "servers have been made to relay, after HELO, EHLO, STARTTLS and "
@@ -562,7 +561,7 @@ const struct command commands[] = {
      .run = cmd_relay_test},
     {.name = "proxy-test",
      .group = GROUP_SERVER,
-     .synopsis = "[--port PORT]... [--canary ADDRESS[:PORT]] HOST",
+     .synopsis = "[OPTION]... [--port PORT]... HOST",
      .brief = "is one of your own hosts an open proxy",
      .help = "Asks the ports where proxies usually listen for a connection by "
              "HTTP (CONNECT, POST, GET, PUT), SOCKS 4, 4a and 5, and as "
@@ -584,8 +583,7 @@ const struct command commands[] = {
      .run = cmd_proxy_test},
     {.name = "listed",
      .group = GROUP_SERVER,
-     .synopsis = "[--list ZONE]... [--networks] [--rate N] [--from ADDRESS] "
-                 "[--evidence] [NET...]",
+     .synopsis = "[OPTION]... [--list ZONE]... [--evidence] [NET...]",
      .brief = "which of your addresses are on DNS lists, and how to get off",
      .help = "Asks DNS lists about addresses, networks and networks of the "
              "configuration by their names; without any, about this host's "
@@ -618,8 +616,8 @@ const struct command commands[] = {
      .run = cmd_listed},
     {.name = "report",
      .group = GROUP_SERVER,
-     .synopsis = "SUBJECT [--kind customer|provider] [--language LANG] "
-                 "[--since TIME] [--arf]",
+     .synopsis = "[OPTION]... SUBJECT [--kind customer|provider] "
+                 "[--language LANG] [--arf]",
      .brief = "write the letter to a customer or a provider",
      .help = "Writes a letter to the customer who is SUBJECT, or to the "
              "provider whose customer that is: in plain words, what was seen "

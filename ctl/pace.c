@@ -25,6 +25,15 @@ pace_start(void)
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+void
+pace_end(void)
+{
+    sigset_t set;
+
+    enders(&set);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 bool
 pace_ended(void)
 {

@@ -13,6 +13,9 @@
 /* From now on SIGINT and SIGTERM do not end the process, but these say so. */
 void pace_start(void);
 
+/* They end it again: where nobody looks whether one has come. */
+void pace_end(void);
+
 /* Has one come? */
 bool pace_ended(void);
 

@@ -65,20 +65,25 @@ is_would(const json_t *row)
     return strcmp(field_text(row, "deed"), "would") == 0;
 }
 
+/* Does its rule's name begin so? */
+static bool
+is_of(const json_t *row, const char *rules)
+{
+    return strncmp(field_text(row, "rule"), rules, strlen(rules)) == 0;
+}
+
 /* Is it a rule about zombies, which judges a sender by all it sent? */
 static bool
 is_zombie(const json_t *row)
 {
-    return strncmp(field_text(row, "rule"), "zombie.", 7) == 0;
+    return is_of(row, "zombie.");
 }
 
 /* The limit's name in a rule such as "limit.user"; NULL: it is no limit's. */
 static const char *
 limit_of(const json_t *row)
 {
-    const char *rule = field_text(row, "rule");
-
-    return strncmp(rule, "limit.", 6) == 0 ? rule + 6 : NULL;
+    return is_of(row, "limit.") ? field_text(row, "rule") + 6 : NULL;
 }
 
 /* ----- what happened */
@@ -343,38 +348,102 @@ advise_limit(const struct out *out, const json_t *subject, const json_t *row,
     free(line);
 }
 
+/* The field NAME of ROW as an option's word; one that it does not have is left
+ * out. */
 static void
-advise_rule(const struct out *out, const json_t *row)
+put_word(FILE *to, const char *option, const json_t *row, const char *name)
 {
-    char *client = shell_quote(field_text(row, "client"));
-    char *user = shell_quote(field_text(row, "user"));
-    char *from = shell_quote(field_text(row, "from"));
-    char *to = shell_quote(field_text(row, "to"));
-    char *listener = shell_quote(field_text(row, "listener"));
+    char *word =
+        field_is(row, name) ? shell_quote(field_text(row, name)) : NULL;
+
+    if (word != NULL)
+        (void)fprintf(to, " %s %s", option, word);
+    free(word);
+}
+
+/* What the DNS has said, as `explain` takes it: it looks up nobody. */
+static void
+put_findings(FILE *to, const json_t *row)
+{
+    const char *rule = field_text(row, "rule"), *pending = ".pending";
+    const json_t *lists = field_at(row, "lists"), *list;
+    size_t i, len = strlen(rule), tail = strlen(pending);
+
+    if (strcmp(rule, "spf.pending") == 0)
+        (void)fputs(field_is(row, "spf") ? " --spf-helo pending"
+                                         : " --spf pending",
+                    to);
+    else if (is_of(row, "dnsbl.") && len > 6 + tail &&
+             strcmp(rule + len - tail, pending) == 0)
+        (void)fprintf(to, " --listed %.*s:pending", (int)(len - 6 - tail),
+                      rule + 6);
+    put_word(to, "--spf", row, "spf");
+    if (strcmp(rule, "spf.helo") == 0)
+        (void)fputs(" --spf-helo fail", to);
+    json_array_foreach(lists, i, list)
+    {
+        char *word =
+            json_is_string(list) ? shell_quote(json_string_value(list)) : NULL;
+
+        if (word != NULL)
+            (void)fprintf(to, " --listed %s", word);
+        free(word);
+    }
+}
+
+static void
+print_explain(const struct out *out, const json_t *row)
+{
+    char *line = NULL;
+    size_t len = 0;
+    FILE *to;
+
+    if (*field_text(row, "client") == '\0' ||
+        (to = open_memstream(&line, &len)) == NULL)
+        return;
+    (void)fputs("mortsafectl explain", to);
+    put_word(to, "--client", row, "client");
+    put_word(to, "--listener", row, "listener");
+    if (*field_text(row, "user") != '\0')
+        put_word(to, "--user", row, "user");
+    put_word(to, "--from", row, "from");
+    put_word(to, "--to", row, "to");
+    put_findings(to, row);
+    if (fclose(to) == 0)
+        print_command(out, "To see every rule that was passed:", line);
+    free(line);
+}
+
+/* Of SPF or a list: who is let through in spite of it. */
+static void
+advise_lookup(const struct out *out, const json_t *row)
+{
     char *line = NULL;
 
     out_line(out, OUT_PLAIN, 0,
-             "This is no count that could be reset: it is about who may send "
-             "through this server, and how.");
-    if (client != NULL && user != NULL && from != NULL && to != NULL &&
-        listener != NULL && *field_text(row, "client") != '\0' &&
-        asprintf(&line, "mortsafectl explain --client %s%s%s%s%s%s%s%s%s",
-                 client, field_is(row, "listener") ? " --listener " : "",
-                 field_is(row, "listener") ? listener : "",
-                 *field_text(row, "user") != '\0' ? " --user " : "",
-                 *field_text(row, "user") != '\0' ? user : "",
-                 field_is(row, "from") ? " --from " : "",
-                 field_is(row, "from") ? from : "",
-                 field_is(row, "to") ? " --to " : "",
-                 field_is(row, "to") ? to : "") >= 0) {
-        print_command(out, "To see every rule that was passed:", line);
-        free(line);
-    }
-    free(client);
-    free(user);
-    free(from);
-    free(to);
-    free(listener);
+             "This is no count that could be reset: it follows from what the "
+             "DNS says of the client. mortsafe-policy(7) tells under the "
+             "rule's name what each side can do.");
+    if (asprintf(&line, "exempt known { client = %s  skip = %s }",
+                 field_text(row, "client"),
+                 is_of(row, "spf.") ? "spf" : "dnsbl") >= 0)
+        print_command(out,
+                      "If it is a server that you know, and its mail is to "
+                      "pass, in the configuration:",
+                      line);
+    free(line);
+}
+
+static void
+advise_rule(const struct out *out, const json_t *row)
+{
+    if (is_of(row, "spf.") || is_of(row, "dnsbl."))
+        advise_lookup(out, row);
+    else
+        out_line(out, OUT_PLAIN, 0,
+                 "This is no count that could be reset: it is about who may "
+                 "send through this server, and how.");
+    print_explain(out, row);
 }
 
 /* Shell words: KEY. */

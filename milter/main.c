@@ -165,11 +165,26 @@ check_files(const struct config *config, struct sitekey **key, struct why *why)
     return err;
 }
 
-/* As WHO, if there is such a user, and for good: whoever asks a server is to
- * have the daemon's rights. */
+/* The daemon would start without it, and find out nothing by SPF. */
+static void
+warn_program(const struct config *config)
+{
+    struct why why;
+
+    if (!config->spf.written || access(config->spf.program, X_OK) == 0)
+        return;
+    (void)why_errno(&why, MS_UNAVAIL, config->spf.program);
+    (void)fprintf(stderr,
+                  "warning: spf: program: %s (all senders would count as "
+                  "temperror)\n",
+                  why.text);
+}
+
+/* As WHO, if there is such a user, and for good: whoever asks a server or looks
+ * for a program is to have the daemon's rights. */
 static int
-check_store(const struct order *order, const struct config *config,
-            const struct identity *who)
+check_host(const struct order *order, const struct config *config,
+           const struct identity *who)
 {
     struct sitekey *key = NULL;
     struct why why;
@@ -179,6 +194,7 @@ check_store(const struct order *order, const struct config *config,
         (void)fprintf(stderr, "mortsafe: %s\n", why.text);
         return EX_NOPERM;
     }
+    warn_program(config);
     if (config->store.type == STORE_REDIS &&
         check_files(config, &key, &why) != MS_OK) {
         (void)fprintf(stderr, "mortsafe: %s\n", why.text);
@@ -200,7 +216,7 @@ check(const struct order *order, const struct service_options *options)
     if (code == EX_OK && options->verbose)
         config_print(config, stdout);
     if (code == EX_OK)
-        code = check_store(order, config, &who);
+        code = check_host(order, config, &who);
     config_destroy(config);
     if (fflush(stdout) != 0)
         return EX_IOERR;

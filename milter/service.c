@@ -429,7 +429,7 @@ make_lookup(struct service *service)
                       &why) == MS_OK)
         return EX_OK;
     complain("%s", why.text);
-    return EX_UNAVAILABLE;
+    return EX_OSERR;
 }
 
 static int
@@ -443,7 +443,7 @@ start_lookup(struct service *service)
     if (err == MS_OK)
         return EX_OK;
     complain("%s", why.text);
-    return err == MS_INVALID ? EX_CONFIG : EX_UNAVAILABLE;
+    return err == MS_INVALID ? EX_CONFIG : EX_OSERR;
 }
 
 static int
@@ -611,6 +611,15 @@ tick_api(struct service *service, struct store_time now)
     (void)pthread_mutex_unlock(&service->news);
 }
 
+static void
+tick_lookup(struct service *service, struct mono now)
+{
+    const struct config *config = daemon_config_get(service->daemon);
+
+    lookup_beat(service->lookup, config, now);
+    daemon_config_put(service->daemon, config);
+}
+
 /* Gives refunds to the store as they come; about once a second it tells the
  * log what was kept quiet, and systemd how we are. */
 static void *
@@ -633,7 +642,7 @@ keep(void *arg)
             desk_follow_mode(&service->desk, now.wall);
             tick_api(service, now);
             daemon_beat(service->daemon, now.wall);
-            lookup_beat(service->lookup);
+            tick_lookup(service, now.mono);
             daemon_counts(service->daemon, &counts);
             if (service->notify.watchdog_us > 0 &&
                 makes_progress(&pulse, &counts, now.mono))

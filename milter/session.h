@@ -48,6 +48,7 @@ struct message {
     uint32_t more, unknown; /* recipients without a hash; refused as unknown */
     bool looked;            /* its look-ups are asked for */
     uint32_t looked_lists;  /* ... bits of the lists that are */
+    bool put_off;           /* it is put off for what is not yet known */
     bool headed;            /* its headers are looked through for forged ones */
     struct heading heading; /* ... and what was found so far */
 

@@ -167,8 +167,8 @@ tell_skipped(struct explanation *e, unsigned source, bool help)
     else if (state == LIMIT_EXEMPT)
         explain_say_exempt(e, reason.exempt);
     else if (state != LIMIT_APPLIES)
-        explain_say(e, "only strangers are looked up, and addresses that it "
-                       "can know");
+        explain_say(e, "only strangers are looked up, and addresses that "
+                       "the DNS can know");
     else if (help)
         explain_say(e, "mail to those who help passes it");
     else

@@ -75,6 +75,7 @@ UNIT_TESTS = \
 	%reldir%/test_progress \
 	%reldir%/test_proxy \
 	%reldir%/test_rate \
+	%reldir%/test_answers \
 	%reldir%/test_gate \
 	%reldir%/test_resolver \
 	%reldir%/test_redis_away \
@@ -193,6 +194,9 @@ DIALOG_SOURCES = %reldir%/dialog.c %reldir%/dialog.h \
 # a DNS server; with it go PUPPET_DNS_LIBS
 PUPPET_DNS_SOURCES = %reldir%/puppet_dns.c %reldir%/puppet_dns.h
 PUPPET_DNS_LIBS = policy/dns/libdns.la $(LDADD) $(SODIUM_LIBS)
+%canon_reldir%_test_answers_SOURCES = %reldir%/test_answers.c $(SCARCE_SOURCES)
+%canon_reldir%_test_answers_LDADD = policy/dns/libdns.la $(LDADD)
+%canon_reldir%_test_answers_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
 # no resolver: the test answers
 %canon_reldir%_test_dnsbl_SOURCES = %reldir%/test_dnsbl.c $(SCARCE_SOURCES)
 %canon_reldir%_test_dnsbl_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
@@ -227,7 +231,7 @@ STUB_SOURCES = %reldir%/stub.c %reldir%/stub.h
 %canon_reldir%_test_heading_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_lookup_SOURCES = %reldir%/test_lookup.c $(PUPPET_DNS_SOURCES) $(SCARCE_SOURCES)
 %canon_reldir%_test_lookup_LDADD = $(DAEMON_LDADD)
-%canon_reldir%_test_lookup_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK)
+%canon_reldir%_test_lookup_LDFLAGS = $(AM_LDFLAGS) $(SCARCE_LINK) -Wl,--wrap=resolvconf_read
 %canon_reldir%_test_callbacks_look_SOURCES = %reldir%/test_callbacks_look.c $(DIALOG_SOURCES)
 %canon_reldir%_test_callbacks_look_LDADD = $(DAEMON_LDADD)
 %canon_reldir%_test_callbacks_look_LDFLAGS = $(AM_LDFLAGS) \
@@ -388,7 +392,8 @@ noinst_HEADERS = %reldir%/heard.h %reldir%/printed.h %reldir%/seal.h %reldir%/un
 
 SCRIPT_TESTS = \
 	%reldir%/test_arrows.sh \
-	%reldir%/test_browser.py
+	%reldir%/test_browser.py \
+	%reldir%/test_leave.py
 TESTS += $(SCRIPT_TESTS)
 
 # real Postfix, real Sendmail, private and on loopback; these want root

@@ -19,6 +19,7 @@
 #include "milter/api/json.h"
 #include "milter/api/pick.h"
 #include "milter/api/use.h"
+#include "milter/lookup/lookup.h"
 #include "policy/limit.h"
 #include "test/api_bench.h"
 #include "test/unit.h"
@@ -1237,6 +1238,75 @@ test_explain_lookups(void **state)
     assert_string_equal(bench_string(b->answer, "action"), "continue");
 }
 
+/* ----- what is asked of the DNS */
+
+static int
+set_up_resolver(void **state)
+{
+    return bench_set_up_as(
+        state, "resolver { server = 127.0.0.1@1 }\n"
+               "dnsbl zen { zone = zen.example  match = 127.0.0.2-4\n"
+               "  action = reject }\n"
+               "dnsbl lines { zone = lines.example }\n");
+}
+
+static void
+test_nothing_is_looked_up(void **state)
+{
+    json_t *lookups = bench_get(*state, "/v1/lookups");
+
+    assert_int_equal(((struct bench *)*state)->status, 200);
+    assert_true(json_is_false(bench_at(lookups, "resolver.running")));
+    assert_true(json_is_false(bench_at(lookups, "spf.running")));
+    assert_int_equal(bench_size(lookups, "resolver.servers"), 0);
+    assert_int_equal(bench_size(lookups, "lists"), 0);
+    for (unsigned i = 0; i < SPF_RESULTS; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "spf.results.%s",
+                       spf_result_name((enum spf_result)i));
+        assert_int_equal(bench_number(lookups, path), 0);
+    }
+    assert_int_equal(bench_number(lookups, "waits.waited"), 0);
+    assert_int_equal(bench_number(lookups, "put_off"), 0);
+    (void)bench_get(*state, "/v1/lookups?list=zen");
+    assert_int_equal(((struct bench *)*state)->status, 400);
+}
+
+/* Lists as they are configured, in their order. */
+static void
+test_lookups(void **state)
+{
+    struct bench *b = *state;
+    const struct config *config = daemon_config_get(b->desk.daemon);
+    struct lookup *lookup = NULL;
+    json_t *lookups;
+    struct why why;
+
+    assert_int_equal(lookup_create(config, b->journal, &lookup, &why), MS_OK);
+    assert_int_equal(lookup_run(lookup, config, &why), MS_OK);
+    daemon_set_lookup(b->desk.daemon, lookup);
+    lookups = bench_get(b, "/v1/lookups");
+    assert_int_equal(b->status, 200);
+    assert_true(json_is_true(bench_at(lookups, "resolver.running")));
+    assert_true(json_is_false(bench_at(lookups, "spf.running")));
+    assert_int_equal(bench_size(lookups, "resolver.servers"), 1);
+    assert_string_equal(bench_string(lookups, "resolver.servers.0"),
+                        "127.0.0.1@1");
+    assert_int_equal(bench_size(lookups, "lists"), 2);
+    assert_string_equal(bench_string(lookups, "lists.0.name"), "zen");
+    assert_string_equal(bench_string(lookups, "lists.0.zone"), "zen.example");
+    assert_string_equal(bench_string(lookups, "lists.0.action"), "reject");
+    assert_string_equal(bench_string(lookups, "lists.1.action"), "mark");
+    assert_int_equal(bench_number(lookups, "lists.1.asked"), 0);
+    lookup_put_off(lookup, NULL); /* of a session that asked nothing */
+    (void)bench_get(b, "/v1/lookups");
+    assert_int_equal(bench_number(b->answer, "put_off"), 0);
+    daemon_set_lookup(b->desk.daemon, NULL);
+    lookup_destroy(lookup);
+    daemon_config_put(b->desk.daemon, config);
+}
+
 /* ----- what the MTA has shown */
 
 static void
@@ -1318,6 +1388,9 @@ main(void)
         TEST(test_history),
         TEST(test_explain),
         cmocka_unit_test_setup_teardown(test_explain_lookups, set_up_lists,
+                                        bench_tear_down),
+        TEST(test_nothing_is_looked_up),
+        cmocka_unit_test_setup_teardown(test_lookups, set_up_resolver,
                                         bench_tear_down),
         TEST(test_seen),
     };

@@ -139,7 +139,7 @@ __wrap_lookup_read(struct lookup_case *c, enum lookup_wait wait,
     assert_non_null(c);
     now.waits += wait == LOOKUP_WAIT;
     *out = c->found;
-    out->put_off = now.put_off;
+    out->put_off = now.put_off || now.put_offs > 0;
 }
 
 void
@@ -300,6 +300,13 @@ static const struct {
      "zen other ", "c c c c c c c", 2, 0, "lists=other"},
     {"what is not yet known puts off, once", LISTS, STRANGER MAIL RCPT, NULL,
      NULL, "?", false, "zen other ", "c c 451", 1, 1, "rule=dnsbl.zen.pending"},
+    {"all recipients of one message, and it counts as one", LISTS,
+     STRANGER MAIL RCPT "R <ann@example.org>\n", NULL, NULL, "?", false,
+     "zen other ", "c c 451 451", 2, 1, "to=<ann@example.org>"},
+    {"the name in HELO does not speak for a sender who is not yet known", SPF,
+     STRANGER MAIL RCPT, "?", "pass", NULL, false,
+     "from=s@spam.test helo=mail.spam.test ", "c c 451", 1, 1,
+     "to=<bob@example.org> ref="},
     {"and then no more", LISTS, STRANGER MAIL RCPT "E", NULL, NULL, "?", true,
      "zen other ", "c c c c", 1, 0, "action=continue"},
     {"not where it would only be marked", MARKS, STRANGER MAIL RCPT "E", "?",
@@ -344,6 +351,43 @@ test_rows(void **state)
     }
 }
 
+/* ----- replies */
+
+static const struct {
+    const char *row, *script, *spf, *helo;
+    const char *text; /* is in the reply */
+} replies[] = {
+    {"of a sender who is not yet known", STRANGER MAIL RCPT, "?", "pass",
+     "may send mail of spam.test is not yet known"},
+    {"of <>, for which HELO stands", STRANGER "M <>\n" RCPT, "?", "?",
+     "may send mail of mail.spam.test is not yet known"},
+    {"of the name in HELO", STRANGER MAIL RCPT, "pass", "?",
+     "may send mail of mail.spam.test is not yet known"},
+    {"of a name in HELO that fails", STRANGER MAIL RCPT, "pass", "fail",
+     "may not call itself mail.spam.test in HELO"},
+};
+
+/* Whoever reads a reply learns which name it is about. */
+static void
+test_replies(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(replies); i++) {
+        struct dialog *dialog = create(BOTH);
+        SMFICTX *ctx = fake_create();
+        char answers[256];
+
+        memset(&now, 0, sizeof(now));
+        now.spf = replies[i].spf;
+        now.helo = replies[i].helo;
+        play(dialog, ctx, replies[i].script, answers, sizeof(answers));
+        if (strstr(ctx->text, replies[i].text) == NULL)
+            fail_msg("%s: %s", replies[i].row, ctx->text);
+        finish(dialog, ctx);
+        free(dialog_destroy(dialog));
+    }
+}
+
 /* ----- headers */
 
 #define OURS "Authentication-Results: mx.example.org;\n\tspf=pass"
@@ -358,6 +402,8 @@ static const struct {
     {"the result", MARKS, STRANGER MAIL RCPT BODY, NULL,
      OURS "\n\tsmtp.mailfrom=s@spam.test;\n\tspf=none"
           "\n\tsmtp.helo=mail.spam.test\n"},
+    {"in observe mode as well", OBSERVES, STRANGER MAIL RCPT FORGED BODY, NULL,
+     "-Authentication-Results 1\n" OURS},
     {"a forged one goes before", MARKS, STRANGER MAIL RCPT FORGED BODY, NULL,
      "-Authentication-Results 1\n" OURS},
     {"the last of them first", MARKS,
@@ -622,11 +668,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_flood),  cmocka_unit_test(test_no_right),
-        cmocka_unit_test(test_reload), cmocka_unit_test(test_again),
-        cmocka_unit_test(test_helo),   cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_asks),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_marks),    cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_no_right), cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_again),    cmocka_unit_test(test_helo),
+        cmocka_unit_test(test_evidence), cmocka_unit_test(test_asks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,17 +222,18 @@ test_own_hosts(void **state)
 {
     static char said[TEXT];
     char address[] = "192.0.2.7", again[] = "192.0.2.7", private[] = "10.0.0.1",
-         local[] = "localhost", none[] = "no-such-host.invalid";
+         local[] = "localhost", none[80] = "";
     char *hosts[] = {address, again, private, local, none};
     const struct config config = {.own_hosts = hosts,
                                   .n_own_hosts = ROWS(hosts)};
     struct mine mine = {.n = 0};
 
     (void)state;
+    memset(none, 'x', 70); /* no name: a label too long to be asked about */
     mine_hosts(&mine, &config, quiet, said);
     /* what is named by its number is asked about, whatever it is */
     assert_int_equal(mine.n, 2);
-    assert_non_null(strstr(said, "no-such-host.invalid"));
+    assert_non_null(strstr(said, none));
 }
 
 /* ----- lists */
@@ -532,6 +533,31 @@ test_all_in_one(void **state)
     assert_string_equal(b->found, "192.0.2.7 a.example 2 spam\n");
 }
 
+static void
+test_a_check_that_is_not_answered(void **state)
+{
+    struct bench *b = *state;
+    const struct lists_options options = {
+        .catalog = path, .servers = &b->server, .n_servers = 1, .rate = RATE};
+    struct prefix address[2];
+    struct why why = {""};
+    size_t usable;
+
+    sound(b, "a.example");
+    puppet_dns_add(b->dns, "8.2.0.192.a.example A !servfail");
+    write_file("list a.example { }");
+    assert_int_equal(prefix_parse("192.0.2.8", &address[0], NULL), MS_OK);
+    assert_int_equal(prefix_parse("2001:db8::1", &address[1], NULL), MS_OK);
+    assert_int_equal(lists_check(&options, address, 1, take, b, &usable, &why),
+                     MS_OK);
+    assert_int_equal(usable, 0);
+    assert_string_equal(b->found, "192.0.2.8 a.example failed 0 \n");
+    /* nor is what it knows nothing of */
+    assert_int_equal(
+        lists_check(&options, &address[1], 1, take, b, &usable, &why), MS_OK);
+    assert_int_equal(usable, 0);
+}
+
 int
 main(void)
 {
@@ -553,6 +579,8 @@ main(void)
                                         end),
         cmocka_unit_test_setup_teardown(test_an_end_before_the_end, begin, end),
         cmocka_unit_test_setup_teardown(test_all_in_one, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_check_that_is_not_answered,
+                                        begin, end),
     };
 
     return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -22,6 +22,7 @@
 #include "milter/lookup/put_off.h"
 #include "milter/now.h"
 #include "policy/dns/gate.h"
+#include "policy/dns/resolvconf.h"
 #include "test/puppet_dns.h"
 #include "test/scarce.h"
 #include "test/unit.h"
@@ -41,7 +42,24 @@ struct lab {
     } client;
 };
 
-static char program[4096]; /* mortsafe-spf of this build */
+static char program[4096];      /* mortsafe-spf of this build */
+static const char *resolv_conf; /* the server in it; NULL: it is empty yet */
+
+enum ms_err __wrap_resolvconf_read(const char *path, struct resolvconf *out,
+                                   struct why *why);
+
+enum ms_err
+__wrap_resolvconf_read(const char *path, struct resolvconf *out,
+                       struct why *why)
+{
+    if (resolv_conf == NULL)
+        return why_set(why, MS_UNAVAIL, "%s: it names no server", path);
+    out->n = 1;
+    assert_in_range(
+        snprintf(out->server[0], sizeof(out->server[0]), "%s", resolv_conf), 1,
+        sizeof(out->server[0]) - 1);
+    return MS_OK;
+}
 
 static void
 print(void *arg, const char *line)
@@ -57,27 +75,34 @@ ignore(void *arg, const char *line)
     (void)line;
 }
 
-/* REST behind a site of ours, our server, and the program where there is an
- * `spf' to come. */
+/* REST behind a site of ours, SERVER (NULL: as resolv.conf has it), and the
+ * program where there is an `spf' to come. */
 static struct config *
-read_config(const struct lab *lab, const char *rest, const char *worker)
+read_config_for(const char *server, const char *rest, const char *worker)
 {
     const struct config_report report = {print, ignore, NULL};
     struct config *config = NULL;
     char text[8192];
 
-    assert_in_range(snprintf(text, sizeof(text),
-                             "domains local { list = example.org }\n"
-                             "resolver { server = %s }\n%s%s%s%s",
-                             puppet_dns_server(lab->dns), rest,
-                             worker != NULL ? "spf { program = " : "",
-                             worker != NULL ? worker : "",
-                             worker != NULL ? " }\n" : ""),
-                    1, sizeof(text) - 1);
+    assert_in_range(
+        snprintf(text, sizeof(text),
+                 "domains local { list = example.org }\n"
+                 "%s%s%s%s%s%s%s",
+                 server != NULL ? "resolver { server = " : "",
+                 server != NULL ? server : "", server != NULL ? " }\n" : "",
+                 rest, worker != NULL ? "spf { program = " : "",
+                 worker != NULL ? worker : "", worker != NULL ? " }\n" : ""),
+        1, sizeof(text) - 1);
     assert_int_equal(config_load_text("test", text, (struct wall){1767787200},
                                       &report, &config),
                      MS_OK);
     return config;
+}
+
+static struct config *
+read_config(const struct lab *lab, const char *rest, const char *worker)
+{
+    return read_config_for(puppet_dns_server(lab->dns), rest, worker);
 }
 
 #define LISTS                                                                  \
@@ -114,23 +139,44 @@ make_journal(FILE *log)
     return journal;
 }
 
+/* All but the look-ups. */
 static void
-begin(struct lab *lab, const char *rest, const char *worker)
+furnish(struct lab *lab)
 {
-    struct why why = {""};
-
     memset(lab, 0, sizeof(*lab));
     lab->dns = puppet_dns_start();
     know(lab->dns);
     lab->log = tmpfile();
     assert_non_null(lab->log);
     lab->journal = make_journal(lab->log);
-    lab->config = read_config(lab, rest, worker);
     lab->client.in.sin_family = AF_INET;
     (void)inet_pton(AF_INET, "203.0.113.7", &lab->client.in.sin_addr);
+}
+
+static void
+begin_with(struct lab *lab, struct config *config)
+{
+    struct why why = {""};
+
+    lab->config = config;
     if (lookup_create(lab->config, lab->journal, &lab->lookup, &why) != MS_OK ||
         lookup_run(lab->lookup, lab->config, &why) != MS_OK)
         fail_msg("%s", why.text);
+}
+
+static void
+begin(struct lab *lab, const char *rest, const char *worker)
+{
+    furnish(lab);
+    begin_with(lab, read_config(lab, rest, worker));
+}
+
+/* A second of the daemon's, AFTER_MS from now. */
+static void
+beat(struct lab *lab, int64_t after_ms)
+{
+    lookup_beat(lab->lookup, lab->config,
+                (struct mono){now_read().mono.ms + after_ms});
 }
 
 /* How often TEXT is in the log, which is whole by then. */
@@ -533,12 +579,12 @@ test_reloads(void **state)
     third = reload(&lab, "", NULL);
     lookup_counts(lab.lookup, &counts);
     assert_false(counts.resolver || counts.spf);
-    lookup_beat(lab.lookup);
+    beat(&lab, 0);
     read_all(c, &found);
     assert_true(found.list[1].listed);
     lookup_end(old);
     lookup_end(c);
-    lookup_beat(lab.lookup);
+    beat(&lab, 0);
     config_destroy(first);
     config_destroy(second);
     config_destroy(third);
@@ -559,11 +605,11 @@ test_no_program(void **state)
     begin(&lab, LISTS, NULL);
     first = reload(&lab, LISTS, "/nowhere/mortsafe-spf");
     lookup_counts(lab.lookup, &counts);
-    assert_false(counts.resolver || counts.spf);
+    assert_true(counts.resolver && !counts.spf);
     ask(&lab, "a@pass.test", NULL, &c);
     read_all(c, &found);
     assert_int_equal(found.mail_from.result, SPF_TEMPERROR);
-    assert_true(found.list[0].failed && !found.list[0].listed);
+    assert_true(found.list[0].listed); /* lists do not need it */
     lookup_end(c);
     c = NULL;
     second = reload(&lab, LISTS, program);
@@ -577,23 +623,130 @@ test_no_program(void **state)
     assert_int_equal(finish(&lab, "look-ups: /nowhere/mortsafe-spf"), 1);
 }
 
+/* What is found about pass.test and the client in zen.test. */
+static void
+expect_found(struct lab *lab, const char *row, enum spf_result result,
+             bool listed)
+{
+    struct lookup_case *c = NULL;
+    struct lookups found;
+
+    ask(lab, "a@pass.test", NULL, &c);
+    read_all(c, &found);
+    expect(row, found.mail_from.result == result);
+    expect(row, found.list[0].state == LOOKUP_KNOWN);
+    expect(row, found.list[0].listed == listed);
+    expect(row, found.list[0].failed == !listed);
+    lookup_end(c);
+}
+
+/* A daemon that starts before its host's network has no resolver for a while,
+ * and gets one without anybody's doing. */
+static void
+test_no_network_yet(void **state)
+{
+    struct lookup_counts counts;
+    struct lab lab;
+
+    (void)state;
+    resolv_conf = NULL;
+    furnish(&lab);
+    begin_with(&lab, read_config_for(NULL, LISTS, program));
+    lookup_counts(lab.lookup, &counts);
+    assert_false(counts.resolver || counts.spf);
+    expect_found(&lab, "at the start", SPF_TEMPERROR, false);
+    beat(&lab, LOOKUP_AGAIN_MS + 1);
+    beat(&lab, 2 * LOOKUP_AGAIN_MS);
+    expect_found(&lab, "a minute later", SPF_TEMPERROR, false);
+    resolv_conf = puppet_dns_server(lab.dns);
+    beat(&lab, LOOKUP_AGAIN_MS / 2);
+    expect_found(&lab, "within a minute", SPF_TEMPERROR, false);
+    beat(&lab, LOOKUP_AGAIN_MS + 1);
+    expect_found(&lab, "when the network is there", SPF_PASS, true);
+    lookup_counts(lab.lookup, &counts);
+    assert_true(counts.resolver && counts.spf);
+    assert_int_equal(finish(&lab, "look-ups:"), 2); /* away, and back */
+}
+
+/* A folder of our own with a link to the program to come; its path. */
+static const char *
+make_place(char folder[64], char path[128])
+{
+    (void)snprintf(folder, 64, "/tmp/mortsafe-lookup-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, 128, "%s/mortsafe-spf", folder);
+    return path;
+}
+
+/* Lists are asked while it is away, and when it comes they know what they knew.
+ */
 static void
 test_no_start(void **state)
 {
-    struct lab lab = {.dns = puppet_dns_start()};
-    struct lookup *lookup = NULL;
-    struct why why = {""};
+    struct dnsbl_state before, after;
+    struct lookup_counts counts;
+    char folder[64], path[128];
+    struct lab lab;
 
     (void)state;
-    lab.config = read_config(&lab, "", "/nowhere/mortsafe-spf");
-    lab.log = tmpfile();
-    assert_non_null(lab.log);
-    lab.journal = make_journal(lab.log);
+    (void)make_place(folder, path);
+    begin(&lab, LISTS, path);
+    expect_found(&lab, "at the start", SPF_TEMPERROR, true);
+    (void)lookup_lists(lab.lookup, &before, 1);
+    beat(&lab, LOOKUP_AGAIN_MS + 1);
+    (void)lookup_lists(lab.lookup, &after, 1);
+    assert_true(before.asked > 0 && after.asked >= before.asked);
+    assert_int_equal(symlink(program, path), 0);
+    beat(&lab, LOOKUP_AGAIN_MS - 1000);
+    expect_found(&lab, "within a minute", SPF_TEMPERROR, true);
+    beat(&lab, LOOKUP_AGAIN_MS + 1);
+    expect_found(&lab, "when it is there", SPF_PASS, true);
+    lookup_counts(lab.lookup, &counts);
+    assert_true(counts.resolver && counts.spf);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(finish(&lab, "look-ups:"), 2);
+}
+
+/* Between the two halves of a reload the old configuration is still in force:
+ * what is tried again is not that. */
+static void
+test_amid_a_reload(void **state)
+{
+    struct config *first;
+    struct lookup_counts counts;
+    struct lab lab;
+
+    (void)state;
+    begin(&lab, LISTS, program);
+    first = reload(&lab, LISTS, "/nowhere/mortsafe-spf");
+    lookup_beat(lab.lookup, first,
+                (struct mono){now_read().mono.ms + LOOKUP_AGAIN_MS + 1});
+    lookup_counts(lab.lookup, &counts);
+    assert_false(counts.spf);
+    config_destroy(first);
+    assert_int_equal(finish(&lab, "/nowhere/mortsafe-spf"), 1);
+}
+
+/* What can never be is an error of the configuration. */
+static void
+test_no_anchor(void **state)
+{
+    struct lookup *lookup = NULL;
+    struct why why = {""};
+    struct lab lab;
+
+    (void)state;
+    furnish(&lab);
+    lab.config = read_config_for(
+        NULL, LISTS "resolver { trust_anchor = /dev/null }\n", NULL);
+    resolv_conf = puppet_dns_server(lab.dns);
     assert_int_equal(lookup_create(lab.config, lab.journal, &lookup, &why),
-                     MS_UNAVAIL);
-    assert_non_null(strstr(why.text, "/nowhere/mortsafe-spf"));
-    assert_null(lookup);
-    (void)finish(&lab, "no such word");
+                     MS_OK);
+    assert_int_equal(lookup_run(lookup, lab.config, &why), MS_INVALID);
+    assert_non_null(strstr(why.text, "/dev/null"));
+    lookup_destroy(lookup);
+    assert_int_equal(finish(&lab, "look-ups:"), 0);
 }
 
 /* ----- ends */
@@ -617,7 +770,8 @@ test_ends(void **state)
     }
     lookup_end(NULL);
     lookup_next(NULL);
-    (void)finish(&lab, "no such word"); /* the others have sessions that never ended */
+    (void)finish(
+        &lab, "no such word"); /* the others have sessions that never ended */
 }
 
 static void
@@ -725,7 +879,10 @@ main(void)
         cmocka_unit_test(test_put_off_read),
         cmocka_unit_test(test_reloads),
         cmocka_unit_test(test_no_program),
+        cmocka_unit_test(test_no_network_yet),
         cmocka_unit_test(test_no_start),
+        cmocka_unit_test(test_amid_a_reload),
+        cmocka_unit_test(test_no_anchor),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_nobody),
         cmocka_unit_test(test_servers),

@@ -464,12 +464,12 @@ static const struct {
      "skip 5 dnsbl.bl: mail to those who help passes it\n"},
     {"an address that the DNS does not know", "10.1.2.3", "<a@b.example>",
      "<x@example.org>", "fail", NULL, "zen",
-     "skip 3 spf: only strangers are looked up, and addresses that it can "
-     "know\n"
-     "skip 4 dnsbl.zen: only strangers are looked up, and addresses that it "
-     "can know\n"
-     "skip 5 dnsbl.bl: only strangers are looked up, and addresses that it "
-     "can know\n"},
+     "skip 3 spf: only strangers are looked up, and addresses that the "
+     "DNS can know\n"
+     "skip 4 dnsbl.zen: only strangers are looked up, and addresses that "
+     "the DNS can know\n"
+     "skip 5 dnsbl.bl: only strangers are looked up, and addresses that "
+     "the DNS can know\n"},
     {"nothing where relaying is refused", "203.0.113.7", "<a@b.example>",
      "<x@elsewhere.example>", "fail", NULL, "zen", ""},
 };

@@ -25,20 +25,27 @@
 
 enum temper {
     PLAIN,
-    BARS,        /* 554 for a greeting */
-    TIRED,       /* 421 for the first three greetings */
-    TIRES,       /* 421 after two refusals */
-    WANTS_LOGIN, /* 530 to all */
-    DEFERS,      /* 450 to what it does not take */
-    LOST,        /* 550 5.1.2 to the same */
-    BARS_ALL,    /* 554 5.7.1 to its own mail, too */
-    HANGS_UP,    /* instead of a greeting */
-    MUTE,        /* no greeting */
-    CHATTERS,    /* a greeting without an end */
-    TALKS,       /* replies without an end */
-    NO_SMTP,     /* "HTTP/1.1 400" */
-    SECOND,      /* takes a second recipient */
-    REFUSES_DATA /* and refuses the message */
+    BARS,         /* 554 for a greeting */
+    TIRED,        /* 421 for the first three greetings */
+    TIRES,        /* 421 after two refusals */
+    WANTS_LOGIN,  /* 530 to all */
+    DEFERS,       /* 450 to what it does not take */
+    LOST,         /* 550 5.1.2 to the same */
+    BARS_ALL,     /* 554 5.7.1 to its own mail, too */
+    HANGS_UP,     /* instead of a greeting */
+    MUTE,         /* no greeting */
+    CHATTERS,     /* a greeting without an end */
+    TALKS,        /* replies without an end */
+    NO_SMTP,      /* "HTTP/1.1 400" */
+    SECOND,       /* takes a second recipient */
+    REFUSES_DATA, /* and refuses the message before it has read it */
+    REFUSES_TEXT, /* and when it has */
+    WANTS_TLS,    /* 530 to all, for want of TLS */
+    DENIES,       /* 454 to what it does not take, as Postfix comes */
+    GREYLISTS,    /* 451 to the same, but to a plain foreign address */
+    TARPITS,      /* no answer to one form */
+    LIMITS,       /* 421 to the same */
+    GIBBERS       /* something else to the same */
 };
 
 struct server {
@@ -142,15 +149,28 @@ answer_rcpt(struct talk *t, const char *line)
     t->rcpts++;
     if (temper == WANTS_LOGIN)
         return say(t, "530 5.7.0 log in\r\n");
+    if (temper == WANTS_TLS)
+        return say(t, "530 5.7.0 Must issue a STARTTLS command first\r\n");
+    if (strstr(line, "xn--") != NULL) {
+        if (temper == TARPITS)
+            return true;
+        if (temper == LIMITS)
+            return say(t, "421 4.7.0 too many recipients\r\n") && false;
+        if (temper == GIBBERS)
+            return say(t, "what?\r\n");
+    }
     if (temper != BARS_ALL && (is_own(line) || takes(t, line)))
         return say(t, "250 2.1.5 ok\r\n");
     if (++t->refused > 2 && temper == TIRES) {
         (void)say(t, "421 4.7.0 too many errors\r\n");
         return false;
     }
-    return say(t, temper == DEFERS ? "450 4.7.1 later\r\n"
-                  : temper == LOST ? "550 5.1.2 no such domain\r\n"
-                                   : "550 5.7.1 Relaying denied\r\n");
+    if (temper == DEFERS || (temper == GREYLISTS &&
+                             strstr(line, "<relay-test@example.com>") == NULL))
+        return say(t, "450 4.7.1 later\r\n");
+    return say(t, temper == LOST     ? "550 5.1.2 no such domain\r\n"
+                  : temper == DENIES ? "454 4.7.1 <x>: Relay access denied\r\n"
+                                     : "550 5.7.1 Relaying denied\r\n");
 }
 
 static bool
@@ -160,9 +180,8 @@ answer(struct talk *t, const char *line)
 
     if (t->letter) {
         t->letter = strcmp(line, ".\r\n") != 0;
-        s->letters += !t->letter;
         return t->letter ||
-               say(t, s->temper == REFUSES_DATA ? "554 5.7.1 not that\r\n"
+               say(t, s->temper == REFUSES_TEXT ? "554 5.7.1 not that\r\n"
                                                 : "250 2.0.0 taken\r\n");
     }
     if (strncmp(line, "QUIT", 4) == 0) {
@@ -189,8 +208,9 @@ answer(struct talk *t, const char *line)
     if (strncmp(line, "RCPT ", 5) == 0)
         return answer_rcpt(t, line);
     if (strncmp(line, "DATA", 4) == 0) {
-        t->letter = true;
-        return say(t, "354 go on\r\n");
+        s->letters++;
+        t->letter = s->temper != REFUSES_DATA;
+        return say(t, t->letter ? "354 go on\r\n" : "554 5.7.1 no\r\n");
     }
     return say(t, "250 2.0.0 ok\r\n");
 }
@@ -470,13 +490,76 @@ static const struct row {
      RELAY_OPEN,
      ONE(PERCENT),
      "accepted"},
-    {"a message that is refused after all shows no hole",
+    {"one by a form that is accepted after HELO alone, too",
+     {.takes = "%example.net@example.org>", .after = "HELO"},
+     true,
+     "me@example.net",
+     RELAY_OPEN,
+     ONE(PERCENT),
+     "accepted"},
+    {"a message that is refused unread shows no hole",
      {.temper = REFUSES_DATA, .takes = "%example.net@example.org>"},
      true,
      "me@example.net",
      RELAY_CLOSED,
      0,
      "none of"},
+    {"one that is refused when it was read may have been for what it says",
+     {.temper = REFUSES_TEXT, .takes = "%example.net@example.org>"},
+     true,
+     "me@example.net",
+     RELAY_UNTOLD,
+     0,
+     "what they said"},
+    {"a first recipient that is refused again does not close for a second",
+     {.temper = SECOND},
+     true,
+     "me@example.net",
+     RELAY_OPEN,
+     EVERY,
+     "accepted"},
+    {"a Postfix as it comes is closed, although it says 454",
+     {.temper = DENIES},
+     true,
+     NULL,
+     RELAY_CLOSED,
+     0,
+     "none of"},
+    {"one that wants TLS first has told nothing",
+     {.temper = WANTS_TLS},
+     true,
+     NULL,
+     RELAY_UNTOLD,
+     0,
+     "postmaster@"},
+    {"forms that are put off may pass later",
+     {.temper = GREYLISTS},
+     true,
+     NULL,
+     RELAY_UNTOLD,
+     0,
+     "put off"},
+    {"a form that is held up may pass, too",
+     {.temper = TARPITS},
+     true,
+     NULL,
+     RELAY_UNTOLD,
+     0,
+     "1 of 78"},
+    {"one that ends with 421 each time may pass another time",
+     {.temper = LIMITS},
+     true,
+     NULL,
+     RELAY_UNTOLD,
+     0,
+     "1 of 78"},
+    {"an answer that is no SMTP is none",
+     {.temper = GIBBERS},
+     true,
+     NULL,
+     RELAY_UNTOLD,
+     0,
+     "1 of 78"},
 };
 
 static void
@@ -494,6 +577,8 @@ test_verdicts(void **state)
         ask = ask_for(&server);
         ask.stranger = row->stranger;
         ask.deliver = row->deliver;
+        if (server.temper == TARPITS)
+            ask.answer_ms = 40;
         expect(row->name, relay_run(&ask, &outcome, &why) == MS_OK);
         end(&server);
         if (outcome.verdict != row->verdict || outcome.holes != row->holes ||
@@ -501,7 +586,9 @@ test_verdicts(void **state)
             fail_msg("%s: %s, holes %#x: %s", row->name,
                      relay_verdict_name(outcome.verdict), outcome.holes,
                      outcome.why);
-        expect(row->name, (server.letters > 0) == (row->deliver != NULL));
+        expect(row->name,
+               (server.letters > 0) ==
+                   (row->deliver != NULL && row->server.temper != SECOND));
         expect(row->name, strpbrk(outcome.why, "\x1b\r\n") == NULL);
         relay_end(&outcome);
     }

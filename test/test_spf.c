@@ -171,6 +171,30 @@ the_worker_answers_from_its_sandbox(void **state)
     assert_int_equal(heard.lines, 0);
 }
 
+/* What has been asked is not asked again, but where servers failed. */
+static void
+known_answers_are_not_asked_for_again(void **state)
+{
+    struct spf *spf = start(real_worker);
+    struct resolver_counts first, again;
+
+    (void)state;
+    puppet_dns_add_ttl(dns, "known.example TXT v=spf1 mx -all", 300);
+    puppet_dns_add_ttl(dns, "known.example MX 10 mx.example", 300);
+    puppet_dns_add(dns, "ailing.example TXT !servfail");
+    assert_int_equal(evaluate(spf, "u@known.example").result, SPF_PASS);
+    resolver_counts(resolver, &first);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(evaluate(spf, "u@KNOWN.example").result, SPF_PASS);
+    resolver_counts(resolver, &again);
+    assert_int_equal(again.asked, first.asked);
+    assert_int_equal(evaluate(spf, "u@ailing.example").result, SPF_TEMPERROR);
+    assert_int_equal(evaluate(spf, "u@ailing.example").result, SPF_TEMPERROR);
+    resolver_counts(resolver, &again);
+    assert_int_equal(again.asked, first.asked + 2);
+    spf_destroy(spf);
+}
+
 static void
 servers_that_fail_are_a_temperror(void **state)
 {
@@ -408,6 +432,35 @@ deaths_in_a_row_are_not_told_without_end(void **state)
     assert_int_equal(heard.lines, 5);
 }
 
+/* However many wait for a worker that does not come, nobody waits for the
+ * others. */
+static void
+without_a_worker_all_end_in_time(void **state)
+{
+    enum { MANY = 400, SOON_MS = 200, LATE_MS = 4000 };
+    const char *path = worker("dies-then");
+    struct spf *spf = start(path);
+    struct spf_counts counts;
+    int64_t began_ms;
+
+    (void)state;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(evaluate(spf, "u@well.example").result, SPF_TEMPERROR);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(begin_for(spf, "u@well.example", LONG_MS, NULL),
+                         MS_OK);
+    began_ms = now().ms;
+    assert_int_equal(begin_for(spf, "u@well.example", SOON_MS, NULL), MS_OK);
+    wait_for(2);
+    assert_true(now().ms - began_ms < LATE_MS);
+    assert_int_equal(heard.found.result, SPF_TEMPERROR);
+    spf_counts(spf, &counts);
+    assert_false(counts.alive);
+    assert_int_equal(counts.in_flight, MANY);
+    spf_destroy(spf);
+    assert_int_equal(heard.n, 2 + MANY);
+}
+
 static void
 deaths_in_a_row_are_waited_for(void **state)
 {
@@ -548,15 +601,18 @@ what_is_no_request_ends_it(void **state)
 static int
 open_all(void **state)
 {
-    const char *top = getenv("top_builddir");
+    const char *where = getenv("top_builddir");
     struct resolver_options options = {.now = now};
     const char *server;
     struct why why;
-    char here[] = "/tmp/mortsafe-spf.XXXXXX";
+    char here[] = "/tmp/mortsafe-spf.XXXXXX", top[PATH_MAX - 64];
+    char *whole = realpath(where != NULL ? where : ".", NULL);
 
     (void)state;
-    if (top == NULL)
-        top = ".";
+    if (whole == NULL) /* links are made to what is in there */
+        return 1;
+    (void)snprintf(top, sizeof(top), "%s", whole);
+    free(whole);
     (void)snprintf(real_worker, sizeof(real_worker), "%s/mortsafe-spf", top);
     (void)snprintf(puppet, sizeof(puppet), "%s/test/spf_puppet", top);
     if (mkdtemp(here) == NULL)
@@ -597,6 +653,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_worker_answers_from_its_sandbox),
+        cmocka_unit_test(known_answers_are_not_asked_for_again),
         cmocka_unit_test(servers_that_fail_are_a_temperror),
         cmocka_unit_test(many_at_once_are_all_answered),
         cmocka_unit_test(too_many_at_once_are_turned_away),
@@ -609,6 +666,7 @@ main(void)
         cmocka_unit_test(a_death_costs_one_evaluation),
         cmocka_unit_test(one_that_dies_when_it_is_idle_is_replaced),
         cmocka_unit_test(deaths_in_a_row_are_not_told_without_end),
+        cmocka_unit_test(without_a_worker_all_end_in_time),
         cmocka_unit_test(deaths_in_a_row_are_waited_for),
         cmocka_unit_test(one_that_has_worked_for_long_is_relieved),
         cmocka_unit_test(one_that_asks_for_ever_comes_to_an_end),

@@ -68,6 +68,7 @@ enum access_answer
 access_look(const char *path, const struct access_user *user,
             char at[ACCESS_PATH])
 {
+    const size_t len = strnlen(path, ACCESS_PATH - 1);
     struct stat found;
     const char *slash = NULL;
 
@@ -77,7 +78,8 @@ access_look(const char *path, const struct access_user *user,
         if (!may(user, &found, 1))
             return ACCESS_SEARCH;
     }
-    (void)snprintf(at, ACCESS_PATH, "%.*s", ACCESS_PATH - 1, path);
+    memcpy(at, path, len);
+    at[len] = '\0';
     if (stat(path, &found) != 0)
         return errno == EACCES ? ACCESS_UNKNOWN : ACCESS_MISSING;
     return may(user, &found, 6) ? ACCESS_YES : ACCESS_DENIED;

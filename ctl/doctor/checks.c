@@ -42,10 +42,10 @@ const struct check checks[] = {
     {"certificates", NEEDS_POSTFIX, check_certificates_postfix},
     {"certificates", NEEDS_SENDMAIL, check_certificates_sendmail},
 
-    {"dns", NEEDS_CONFIG, check_dns},
+    {"dns", 0, check_dns},
     {"listed", NEEDS_CONFIG, check_listed},
-    {"relay", NEEDS_CONFIG, check_relay},
-    {"proxy", NEEDS_CONFIG, check_proxy},
+    {"relay", 0, check_relay},
+    {"proxy", 0, check_proxy},
     {.name = NULL},
 };
 
@@ -70,7 +70,9 @@ find_missing(const struct check *check, const struct patient *p)
     } rows[] = {
         {NEEDS_POSTFIX, p->postfix == NULL, p->no_mta.text},
         {NEEDS_SENDMAIL, p->sendmail == NULL, p->no_mta.text},
-        {NEEDS_CONFIG, p->config == NULL, p->no_config.text},
+        {NEEDS_CONFIG, p->config == NULL,
+         "the configuration cannot be read: mortsafectl doctor config tells "
+         "why"},
         {NEEDS_DAEMON | NEEDS_SEEN, p->status == NULL, p->no_daemon.text},
         {NEEDS_SEEN, p->seen == NULL, p->no_seen.text},
         {NEEDS_ROOT, geteuid() != 0, "only root may look"},

@@ -81,7 +81,8 @@ write_macro_cure(const struct patient *p, const char *stage,
 {
     char set[PATIENT_COMMAND], reload[PATIENT_COMMAND];
 
-    cure[0] = '\0';
+    (void)snprintf(cure, FINDING_CURE, "mortsafectl setup %s",
+                   p->mta == PATIENT_SENDMAIL ? "sendmail" : "postfix");
     if (p->mta == PATIENT_POSTFIX)
         (void)snprintf(cure, FINDING_CURE,
                        "%s -X milter_protocol milter_macro_daemon_name "

@@ -26,12 +26,14 @@ look_at_key(struct patient *p, const char *path)
 
     if (path == NULL || path[0] != '/')
         return;
+    (void)snprintf(cure, sizeof(cure),
+                   "ls -ld '%.1000s'  # put it back, or name another", path);
     if (stat(path, &found) != 0) {
         (void)why_errno(&why, MS_UNAVAIL, path);
         if (errno == EACCES)
             finding_skip(&p->findings, "only root may look at %s", path);
         else
-            finding_bad(&p->findings, FINDING_FAIL, "", "%s", why.text);
+            finding_bad(&p->findings, FINDING_FAIL, cure, "%s", why.text);
         return;
     }
     (void)snprintf(cure, sizeof(cure), "chmod g-w,o-rwx '%.1000s'", path);
@@ -122,8 +124,12 @@ tell_end(struct patient *p, const char *path, int64_t at_s)
     int64_t left_s = at_s - when_now();
     char cure[FINDING_CURE], day[WHEN_TEXT], span[WHEN_TEXT];
 
-    (void)snprintf(cure, sizeof(cure), "%s",
-                   strstr(path, "letsencrypt") != NULL ? "certbot renew" : "");
+    (void)snprintf(cure, sizeof(cure),
+                   strstr(path, "letsencrypt") != NULL
+                       ? "certbot renew"
+                       : "openssl x509 -noout -subject -issuer -in '%.1000s'  "
+                         "# of whom it is",
+                   path);
     (void)when_print_s(at_s, day);
     (void)when_span(left_s, span);
     if (left_s <= 0)
@@ -149,11 +155,14 @@ look_at_certificate(struct patient *p, const char *path)
                             .line = hear_end,
                             .arg = &end,
                             .wait_s = PATIENT_RUN_S};
+    char cure[FINDING_CURE];
     struct why why;
     int code = 0;
 
     if (path == NULL || path[0] != '/')
         return;
+    (void)snprintf(cure, sizeof(cure),
+                   "openssl x509 -noout -text -in '%.1000s'", path);
     if (access(path, R_OK) != 0 && errno == EACCES) {
         finding_skip(&p->findings, "only root may read %s", path);
         return;
@@ -161,7 +170,7 @@ look_at_certificate(struct patient *p, const char *path)
     if (run_program(&run, &code, &why) != MS_OK)
         finding_skip(&p->findings, "%s: %s", path, why.text);
     else if (!end.has)
-        finding_bad(&p->findings, FINDING_FAIL, "",
+        finding_bad(&p->findings, FINDING_FAIL, cure,
                     "%s has no certificate that openssl can read", path);
     else
         tell_end(p, path, end.at_s);
@@ -179,13 +188,18 @@ check_certificates_postfix(struct patient *p)
 {
     const char *chain = postconf_get(p->postfix, NULL, "smtpd_tls_chain_files");
     const char *file = postconf_get(p->postfix, NULL, "smtpd_tls_cert_file");
+    char cure[FINDING_CURE], reload[PATIENT_COMMAND];
 
+    (void)snprintf(cure, sizeof(cure), "postfix%s%.1000s tls enable-server\n%s",
+                   p->mta_config != NULL ? " -c " : "",
+                   p->mta_config != NULL ? p->mta_config : "",
+                   patient_reload(p, reload));
     if (chain[0] != '\0')
         each_file(p, chain, look_at_certificate);
     else if (file[0] == '/')
         look_at_certificate(p, file);
     else
-        finding_bad(&p->findings, FINDING_WARN, "",
+        finding_bad(&p->findings, FINDING_WARN, cure,
                     "Postfix has no certificate, and so offers no TLS");
 }
 
@@ -195,7 +209,8 @@ check_certificates_sendmail(struct patient *p)
     if (p->sendmail->server_cert[0] == '/')
         look_at_certificate(p, p->sendmail->server_cert);
     else
-        finding_bad(&p->findings, FINDING_WARN, "",
+        finding_bad(&p->findings, FINDING_WARN,
+                    "grep -n CERT /etc/mail/sendmail.mc",
                     "Sendmail has no certificate, and so offers no TLS");
 }
 
@@ -230,12 +245,18 @@ hear_store(void *arg, char *text)
     } words[] = {
         {"ok  ", FINDING_OK}, {"warn", FINDING_WARN}, {"FAIL", FINDING_FAIL}};
     struct patient *p = arg;
+    char cure[FINDING_CURE];
 
+    (void)snprintf(cure, sizeof(cure),
+                   "mortsafe -n --connect -x '%.1000s'  # again, once that is "
+                   "mended",
+                   p->path);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         size_t len = strlen(words[i].word);
 
         if (strncmp(text, words[i].word, len) == 0)
-            finding_bad(&p->findings, words[i].state, "", "%s",
+            finding_bad(&p->findings, words[i].state,
+                        words[i].state == FINDING_OK ? "" : cure, "%s",
                         text + len + strspn(text + len, " "));
     }
 }

@@ -3,7 +3,6 @@
  * relay or proxy. */
 #include <config.h>
 
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "ctl/listed/lists.h"
 #include "ctl/listed/mine.h"
 #include "ctl/pace.h"
+#include "ctl/relay/own.h"
 #include "ctl/relay/proxy.h"
 #include "ctl/relay/relay.h"
 #include "policy/dns/resolver.h"
@@ -212,7 +212,7 @@ check_dns(struct patient *p)
     struct why why;
 
     options.n_servers = servers_of(p, server);
-    if (options.n_servers == 0) {
+    if (options.n_servers == 0 && p->config != NULL) {
         options.servers = (const char *const *)p->config->resolver.servers;
         options.n_servers = p->config->resolver.n_servers;
     }
@@ -294,23 +294,6 @@ face_of(void)
     return address;
 }
 
-static struct sockaddr_storage
-with_port(struct prefix address, uint16_t port)
-{
-    struct sockaddr_storage out = {.ss_family = AF_UNSPEC};
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                              .sin6_port = htons(port)};
-
-    memcpy(&v4.sin_addr, address.addr, 4);
-    memcpy(&v6.sin6_addr, address.addr, 16);
-    if (address.family == 4)
-        memcpy(&out, &v4, sizeof(v4));
-    else
-        memcpy(&out, &v6, sizeof(v6));
-    return out;
-}
-
 static void
 tell_relay(struct patient *p, const struct relay_outcome *outcome,
            const char *host)
@@ -329,19 +312,25 @@ tell_relay(struct patient *p, const struct relay_outcome *outcome,
     case RELAY_UNTOLD:
         break;
     }
-    finding_skip(&p->findings,
-                 "it cannot be told from here whether %s relays (%s); "
-                 "mortsafectl relay-test --print-script %s makes a script to "
-                 "run elsewhere",
-                 host, outcome->why, host);
+    if (outcome->greeting[0] == '\0')
+        finding_skip(&p->findings, "no mail server answers at %s: %s", host,
+                     outcome->why);
+    else
+        finding_skip(
+            &p->findings,
+            "it cannot be told from here whether %s relays (%s); "
+            "mortsafectl relay-test --print-script --domain %s %s "
+            "makes a script to run elsewhere",
+            host, outcome->why,
+            outcome->domain[0] != '\0' ? outcome->domain : "example.org", host);
 }
 
 static uint16_t
 mx_port(const struct patient *p)
 {
-    const struct listener *mx = p->config->mx;
-
-    return mx->n_ports > 0 ? mx->ports[0] : 25;
+    return p->config != NULL && p->config->mx->n_ports > 0
+               ? p->config->mx->ports[0]
+               : 25;
 }
 
 void
@@ -354,11 +343,12 @@ check_relay(struct patient *p)
     struct why why;
 
     for (unsigned i = 0; i < 2; i++) {
-        const struct relay_ask ask = {.to = with_port(address, mx_port(p)),
-                                      .nets = p->config->nets,
-                                      .brief = true,
-                                      .limit_s = RELAY_S,
-                                      .answer_ms = ANSWER_MS};
+        const struct relay_ask ask = {
+            .to = own_sockaddr(address, mx_port(p)),
+            .nets = p->config != NULL ? p->config->nets : NULL,
+            .brief = true,
+            .limit_s = RELAY_S,
+            .answer_ms = ANSWER_MS};
         char host[PREFIX_TEXT + 16], text[PREFIX_TEXT];
 
         if (relay_run(&ask, &outcome, &why) != MS_OK) {
@@ -383,8 +373,9 @@ void
 check_proxy(struct patient *p)
 {
     const struct prefix address = face_of();
-    const struct proxy_ask ask = {
-        .to = with_port(address, 0), .answer_ms = PROXY_MS, .limit_s = PROXY_S};
+    const struct proxy_ask ask = {.to = own_sockaddr(address, 0),
+                                  .answer_ms = PROXY_MS,
+                                  .limit_s = PROXY_S};
     struct proxy_outcome outcome;
     char cure[FINDING_CURE], text[PREFIX_TEXT];
     struct why why;

@@ -173,29 +173,75 @@ look_at_network(struct patient *p, const char *where, const char *cure,
     return wrong;
 }
 
+struct networks_seen {
+    size_t n, wrong;
+};
+
+/* The networks of LIST, which WHERE names and CURE mends. */
+static void
+look_at_list(struct patient *p, const char *where, const char *list,
+             const char *cure, struct networks_seen *seen)
+{
+    char word[WORDS_TEXT];
+    struct prefix network;
+
+    while (words_next(&list, word)) {
+        if (networks_parse(word, &network)) {
+            seen->wrong += look_at_network(p, where, cure, network);
+            seen->n++;
+        } else if (strncmp(word, "static:", 7) == 0) {
+            finding_bad(&p->findings, FINDING_FAIL, cure,
+                        "%s has %s, which fits every address: the whole "
+                        "Internet may relay",
+                        where, word);
+            seen->wrong++;
+        } else if (word[0] != '!') {
+            finding_skip(&p->findings,
+                         "%s names %s, which is not read here: look whether "
+                         "all in it is yours",
+                         where, word);
+        }
+    }
+}
+
+/* What master.cf has in place of main.cf's list, a service at a time. */
+static void
+look_at_services(struct patient *p, struct networks_seen *seen)
+{
+    char where[WORDS_TEXT], cure[FINDING_CURE], set[PATIENT_COMMAND],
+        reload[PATIENT_COMMAND];
+
+    for (size_t i = 0; i < postconf_services(p->postfix); i++) {
+        const struct postconf_service *one = postconf_at(p->postfix, i);
+
+        if (!postconf_has_own(p->postfix, one, "mynetworks"))
+            continue;
+        (void)snprintf(where, sizeof(where), "mynetworks of %.80s", one->name);
+        (void)snprintf(cure, sizeof(cure),
+                       "%s -PX '%.80s/%.16s/mynetworks'\n%s",
+                       patient_postconf(p, set), one->name, one->type,
+                       patient_reload(p, reload));
+        look_at_list(p, where, postconf_get(p->postfix, one, "mynetworks"),
+                     cure, seen);
+    }
+}
+
 void
 check_networks_postfix(struct patient *p)
 {
-    const char *at = postconf_get(p->postfix, NULL, "mynetworks");
-    char word[WORDS_TEXT], cure[FINDING_CURE], set[PATIENT_COMMAND],
-        reload[PATIENT_COMMAND];
-    struct prefix network;
-    size_t wrong = 0, n = 0;
+    char cure[FINDING_CURE], set[PATIENT_COMMAND], reload[PATIENT_COMMAND];
+    struct networks_seen seen = {.n = 0};
 
     (void)snprintf(cure, sizeof(cure),
                    "%s -e 'mynetworks = 127.0.0.0/8 [::1]/128'\n%s",
                    patient_postconf(p, set), patient_reload(p, reload));
-    while (words_next(&at, word)) {
-        if (word[0] == '!' || !networks_parse(word, &network))
-            continue; /* an exception, a table, a file */
-        wrong += look_at_network(p, "mynetworks", cure, network);
-        n++;
-    }
-    if (wrong == 0)
+    look_at_list(p, "mynetworks", postconf_get(p->postfix, NULL, "mynetworks"),
+                 cure, &seen);
+    look_at_services(p, &seen);
+    if (seen.wrong == 0)
         finding_ok(&p->findings,
-                   "mynetworks has %zu network%s, none of them "
-                   "wide",
-                   n, n == 1 ? "" : "s");
+                   "mynetworks has %zu network%s, none of them wide", seen.n,
+                   seen.n == 1 ? "" : "s");
 }
 
 /* The command that takes RELAY out where it is written. */

@@ -146,7 +146,7 @@ write_set(const struct patient *p, const struct face *face, const char *name,
         n = snprintf(cure, FINDING_CURE, "%s -e '%s = %s'\n%s", set, name,
                      value, reload);
     if (n < 0 || n >= FINDING_CURE)
-        cure[0] = '\0'; /* half a command is none */
+        (void)snprintf(cure, FINDING_CURE, "mortsafectl setup postfix");
 }
 
 /* Is mortsafe, called as FACE calls it, in main.cf's list, which FACE has
@@ -174,8 +174,8 @@ write_unset(const struct patient *p, const struct face *face, const char *name,
                      patient_postconf(p, set), face->smtpd->name,
                      face->smtpd->type, name, patient_reload(p, reload));
 
-    if (n < 0 || n >= FINDING_CURE)
-        cure[0] = '\0';
+    if (n < 0 || n >= FINDING_CURE) /* half a command is none */
+        (void)snprintf(cure, FINDING_CURE, "mortsafectl setup postfix");
 }
 
 /* The command that has FACE ask mortsafe. */
@@ -186,11 +186,12 @@ write_attach(const struct patient *p, const struct face *face,
     bool own = postconf_has_own(p->postfix, face->smtpd, "smtpd_milters");
     char milters[MILTERS];
 
-    cure[0] = '\0';
     if (own && is_in_main(p, face))
         write_unset(p, face, "smtpd_milters", cure);
     else if (write_milters(p, face, milters))
         write_set(p, own ? face : NULL, "smtpd_milters", milters, cure);
+    else /* that tells what stands in the way */
+        (void)snprintf(cure, FINDING_CURE, "mortsafectl setup postfix");
 }
 
 /* ----- is it asked? */
@@ -242,7 +243,7 @@ check_milter_postfix(struct patient *p)
             tell_detached(p, &face);
     }
     if (faces == 0)
-        finding_bad(&p->findings, FINDING_WARN, "",
+        finding_bad(&p->findings, FINDING_WARN, "mortsafectl setup postfix",
                     "master.cf has no service that takes mail by SMTP");
 }
 
@@ -335,7 +336,8 @@ tell_misplaced(struct patient *p, const struct face *face,
                     "and what it refuses has been counted by then",
                     face->inet->name, other->endpoint);
     else
-        finding_bad(&p->findings, FINDING_WARN, "",
+        finding_bad(&p->findings, FINDING_WARN,
+                    "postconf smtpd_milters; postconf -P | grep smtpd_milters",
                     "%s has %s sign mail before mortsafe, which may still add "
                     "a header: put it last in smtpd_milters",
                     face->inet->name, other->endpoint);
@@ -517,8 +519,14 @@ fate_of(const char *rules)
                                           "reject_unauth_destination",
                                           "defer_unauth_destination"};
     char word[WORDS_TEXT];
+    bool only_warns = false;
 
     while (words_next(&rules, word)) {
+        if (only_warns) {
+            only_warns = false;
+            continue;
+        }
+        only_warns = strcmp(word, "warn_if_reject") == 0;
         for (size_t i = 0; i < sizeof(closing) / sizeof(closing[0]); i++) {
             if (strcmp(word, closing[i]) == 0)
                 return FATE_CLOSED;

@@ -95,8 +95,10 @@ write_milters(const struct patient *p, const char *endpoint, const char *root,
                (int)(FILTERS - len);
 }
 
+/* All in one chroot, or none: smtpd_milters names the socket once for all. */
 static void
-print_service(const struct patient *p, const struct recipe_service *service)
+print_service(const struct patient *p, const struct recipe_service *service,
+              bool chrooted)
 {
     const struct out *out = p->call->out;
     unsigned port = port_of(p, service->listener, service->port);
@@ -105,7 +107,7 @@ print_service(const struct patient *p, const struct recipe_service *service)
     (void)snprintf(name, sizeof(name), "%u", port);
     print(out, "# port %u: %s", port, service->remark);
     print(out, "%-11s inet n - %c - - smtpd",
-          port == service->port ? service->name : name, chroot_of(p, port));
+          port == service->port ? service->name : name, chrooted ? 'y' : 'n');
     for (const char *const *one = service->options; *one != NULL; one++)
         print(out, "  -o %s", *one);
 }
@@ -138,7 +140,7 @@ setup_postfix(const struct patient *p)
     print(out,
           "# Into %s/master.cf, in place of the same services there:", folder);
     for (size_t i = 0; i < recipe_services_count; i++)
-        print_service(p, &recipe_services[i]);
+        print_service(p, &recipe_services[i], chrooted);
     print(out, "%s", "");
     print(out, "# Then, as root:");
     print(out, "#   postfix check && postfix reload && mortsafectl doctor");

@@ -275,10 +275,13 @@ check_socket_postfix(struct patient *p)
         return; /* by TCP anybody comes there */
     if (any_chrooted(p) &&
         !recipe_endpoint(patient_socket(p), queue, true, endpoint)) {
-        (void)snprintf(cure, sizeof(cure),
-                       "sed -i 's|^socket *=.*|socket = "
-                       "local:%.200s/mortsafe/milter.sock|' %.500s",
-                       queue, p->path);
+        (void)snprintf(
+            cure, sizeof(cure),
+            "sed -i '/^socket *=/d' %.500s\n"
+            "sed -i '1i socket = local:%.200s/mortsafe/milter.sock' "
+            "%.500s\n"
+            "systemctl restart mortsafe && mortsafectl setup postfix",
+            p->path, queue, p->path);
         finding_bad(&p->findings, FINDING_FAIL, cure,
                     "smtpd is chrooted to %s, and does not see %s", queue,
                     place.path);

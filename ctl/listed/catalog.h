@@ -16,7 +16,7 @@
 
 #define CATALOG_FILE PKGDATADIR "/lists"
 
-/* How much one may ask. */
+/* What is asked of it. */
 enum catalog_use {
     CATALOG_FREE, /* about whole networks */
     CATALOG_FEW,  /* about one's own few addresses */

@@ -32,6 +32,7 @@ enum {
     SEEN = 1000,     /* clients that the daemon is asked for */
     SUBJECTS = 100,  /* that it is told of at once */
     GIVEN_MOST = 16, /* --list, --server */
+    KEY = 512,       /* a list's name and a code */
     LEFT_TOLD = 20   /* networks that are left out, told one by one */
 };
 
@@ -334,6 +335,7 @@ estimate(struct search *s)
         rate != NULL ? strtoull(rate, NULL, 10) : LISTS_RATE;
     const int64_t takes_s = (int64_t)(all / a_second);
     char span[WHEN_TEXT];
+    int code;
 
     if (takes_s < TELL_S)
         return CTL_OK;
@@ -345,7 +347,10 @@ estimate(struct search *s)
                when_span(takes_s, span));
     if (takes_s < ASK_S)
         return CTL_OK;
-    return call_confirm(s->call, "Ask for about %s?", span);
+    pace_end(); /* who is asked may leave */
+    code = call_confirm(s->call, "Ask for about %s?", span);
+    pace_start();
+    return code;
 }
 
 static int
@@ -358,6 +363,7 @@ ask(struct search *s)
     bar_start(&s->bar, "trying lists");
     s->whole = lists_try(s->lists, how_many(s), &hear);
     bar_wipe(&s->bar);
+    s->settled = 0; /* test points were, but no address */
     if (!s->whole || lists_usable(s->lists) == 0)
         return CTL_OK;
     code = estimate(s);
@@ -378,7 +384,6 @@ static const struct out_column columns[] = {
     {.title = "ADDRESS", .path = "address"},
     {.title = "LIST", .path = "name", .least = 10},
     {.title = "CODE", .path = "code"},
-    {.title = "WHAT IT MEANS", .path = "means", .least = 24},
     {.title = NULL},
 };
 
@@ -399,6 +404,29 @@ state_name(const struct lists_one *list)
     };
 
     return names[list->left];
+}
+
+/* The family of which addresses were to be asked about, but which no list
+ * knows that could be asked; 0: none.  Those of IPv4 stand first. */
+static unsigned
+unknown_family(const struct search *s)
+{
+    const uint64_t at[] = {0, how_many(s) - 1};
+
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        unsigned family = address_at((void *)(uintptr_t)s, at[i]).family;
+
+        if (lists_usable_for(s->lists, family) == 0)
+            return family;
+    }
+    return 0;
+}
+
+/* Is what was not found not there? */
+static bool
+is_sure(const struct search *s)
+{
+    return s->whole && s->unanswered == 0 && unknown_family(s) == 0;
 }
 
 static json_t *
@@ -423,14 +451,39 @@ lists_json(const struct search *s)
 static void
 print_json(const struct search *s)
 {
-    json_t *all = json_pack(
-        "{s:I, s:b, s:I, s:o, s:O}", "addresses", (json_int_t)how_many(s),
-        "complete", s->whole && s->unanswered == 0, "unanswered",
-        (json_int_t)s->unanswered, "lists", lists_json(s), "listed", s->rows);
+    json_t *all = json_pack("{s:I, s:b, s:I, s:o, s:O}", "addresses",
+                            (json_int_t)how_many(s), "complete", is_sure(s),
+                            "unanswered", (json_int_t)s->unanswered, "lists",
+                            lists_json(s), "listed", s->rows);
 
     if (all != NULL)
         out_json(s->call->out, all);
     json_decref(all);
+}
+
+/* Each code that has come, once; in a table it would be cut short. */
+static void
+print_meanings(const struct search *s)
+{
+    json_t *told = json_object();
+    const json_t *row;
+    size_t i;
+
+    out_heading(s->call->out, "What it means");
+    json_array_foreach(s->rows, i, row)
+    {
+        const char *means = field_text(row, "means");
+        char key[KEY];
+
+        (void)snprintf(key, sizeof(key), "%s, %s", field_text(row, "name"),
+                       field_text(row, "code"));
+        if (json_object_get(told, key) != NULL)
+            continue;
+        (void)json_object_set_new(told, key, json_null());
+        out_line(s->call->out, OUT_PLAIN, 4, "%s: %s.", key,
+                 means[0] != '\0' ? means : "of this nothing is known here");
+    }
+    json_decref(told);
 }
 
 /* Each list on which something is, once. */
@@ -469,12 +522,13 @@ print_people(const struct search *s)
 
     if (json_array_size(s->rows) > 0) {
         out_table(out, columns, s->rows);
+        print_meanings(s);
         print_ways_off(s);
         out_heading(out, "In short");
         out_line(out, OUT_BAD, 0,
                  "%" PRIu64 " of %" PRIu64 " addresses %s listed.",
                  s->addresses, how_many(s), s->addresses == 1 ? "is" : "are");
-    } else if (s->whole && lists_usable(s->lists) > 0) {
+    } else if (is_sure(s)) {
         out_line(out, OUT_GOOD, 0,
                  "Nothing is listed: %" PRIu64 " address%s, %zu list%s.",
                  how_many(s), how_many(s) == 1 ? "" : "es",
@@ -482,6 +536,9 @@ print_people(const struct search *s)
                  lists_usable(s->lists) == 1 ? "" : "s");
     }
     print_left_out(s);
+    if (unknown_family(s) != 0)
+        out_remark(out, "No list that could be asked knows IPv%u addresses.",
+                   unknown_family(s));
     if (s->unanswered > 0)
         out_remark(out, "%" PRIu64 " questions were not answered.",
                    s->unanswered);
@@ -663,9 +720,7 @@ verdict(const struct search *s)
 {
     if (json_array_size(s->rows) > 0)
         return LISTED_SOME;
-    return s->whole && s->unanswered == 0 && lists_usable(s->lists) > 0
-               ? CTL_OK
-               : LISTED_CANNOT_TELL;
+    return is_sure(s) ? CTL_OK : LISTED_CANNOT_TELL;
 }
 
 static int

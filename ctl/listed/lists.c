@@ -74,7 +74,7 @@ lists_left_text(enum lists_left left)
     case LISTS_KEY:
         return "wants its users to register";
     case LISTS_VOLUME:
-        return "may not be asked about so many addresses";
+        return "is not asked about so many addresses";
     case LISTS_EVERYBODY:
         return "lists everybody";
     case LISTS_BLOCKED:
@@ -252,6 +252,22 @@ lists_usable(const struct lists *lists)
     return n;
 }
 
+static bool
+knows(const struct entry *entry, unsigned family)
+{
+    return family == 4 ? entry->dnsbl->ipv4 : entry->dnsbl->ipv6;
+}
+
+size_t
+lists_usable_for(const struct lists *lists, unsigned family)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < lists->n; i++)
+        n += lists->entry[i]->is.usable && knows(lists->entry[i], family);
+    return n;
+}
+
 /* ----- one question */
 
 /* Record by record: an address may be listed for several reasons. */
@@ -334,7 +350,9 @@ struct run {
                    const struct answer *answer);
     const struct lists_about *about;
     const struct lists_hear *hear;
-    uint8_t nobody; /* the last octet of POINT_NOBODY */
+    /* The last octet of POINT_NOBODY: one of the upper half, so that a list of
+     * the operator's own may have examples in the lower. */
+    uint8_t nobody;
 };
 
 static bool
@@ -556,7 +574,7 @@ lists_try(struct lists *lists, uint64_t n, const struct lists_hear *hear)
         .next = next_point,
         .answer = take_point,
         .hear = hear,
-        .nobody = (uint8_t)(1 + pace_now().ms % 254),
+        .nobody = (uint8_t)(128 + pace_now().ms % 127),
     };
 
     for (size_t i = 0; i < lists->n; i++) {
@@ -587,12 +605,10 @@ next_address(struct run *run, uint64_t i, struct prefix *address,
              uint64_t *number)
 {
     struct entry *entry = run->lists->entry[i % run->lists->n];
-    bool knows;
 
     *number = i / run->lists->n;
     *address = run->about->at(run->about->arg, *number);
-    knows = address->family == 4 ? entry->dnsbl->ipv4 : entry->dnsbl->ipv6;
-    return entry->is.usable && knows ? entry : NULL;
+    return entry->is.usable && knows(entry, address->family) ? entry : NULL;
 }
 
 /* A list that shuts us out, or goes away, is asked no more. */
@@ -661,6 +677,20 @@ at_index(void *arg, uint64_t i)
     return addresses[i];
 }
 
+/* Lists that have answered, and whatever they were asked. */
+static size_t
+count_answering(const struct lists *lists)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < lists->n; i++) {
+        const struct lists_one *is = &lists->entry[i]->is;
+
+        n += is->usable && is->asked > 0 && is->failed == 0;
+    }
+    return n;
+}
+
 enum ms_err
 lists_check(const struct lists_options *options, const struct prefix *addresses,
             size_t n, void (*found)(void *arg, const struct lists_found *found),
@@ -677,7 +707,7 @@ lists_check(const struct lists_options *options, const struct prefix *addresses,
     (void)lists_try(lists, n, NULL);
     (void)lists_ask(lists, &about, &hear);
     if (usable != NULL)
-        *usable = lists_usable(lists);
+        *usable = count_answering(lists);
     lists_destroy(lists);
     return MS_OK;
 }

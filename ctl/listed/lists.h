@@ -26,7 +26,7 @@ enum {
 enum lists_left {
     LISTS_ASKED,
     LISTS_KEY,       /* it wants one to register */
-    LISTS_VOLUME,    /* it forbids questions about that many addresses */
+    LISTS_VOLUME,    /* it is not asked about that many addresses */
     LISTS_EVERYBODY, /* from here on: as the test points have it */
     LISTS_BLOCKED,
     LISTS_SILENT,
@@ -99,6 +99,9 @@ size_t lists_count(const struct lists *lists);
 const struct lists_one *lists_at(const struct lists *lists, size_t i);
 size_t lists_usable(const struct lists *lists); /* how many are asked */
 
+/* How many of these know of addresses of FAMILY, 4 or 6. */
+size_t lists_usable_for(const struct lists *lists, unsigned family);
+
 /* Ask all usable lists about all of ABOUT, behind lists_try(); HEAR is called
  * from this thread.  False: it was ended before. */
 bool lists_ask(struct lists *lists, const struct lists_about *about,
@@ -109,8 +112,8 @@ const char *lists_left_text(enum lists_left left);
 
 /*
  * All in one, for few addresses: N of them, each handed to FOUND where it is
- * listed.  *USABLE (may be NULL) is how many lists could be asked.  Errors as
- * lists_create().
+ * listed or could not be found out.  *USABLE (may be NULL) is how many lists
+ * answered all that they were asked.  Errors as lists_create().
  */
 enum ms_err
 lists_check(const struct lists_options *options, const struct prefix *addresses,

@@ -24,14 +24,18 @@ static const struct {
     {FOREIGN,
      RELAY_POSTFIX,
      {"Trust no network that is not yours: a wide mynetworks, or a gateway in "
-      "it that others come through, opens the server to all of them.",
+      "it that others come through, opens the server to all of them.  Write "
+      "your own behind these two.",
       {"postconf mynetworks mynetworks_style",
        "postconf -e 'mynetworks = 127.0.0.0/8 [::1]/128'", "postfix reload"}}},
     {FOREIGN | HOLE(BACKUP),
      RELAY_POSTFIX,
      {"Look whether an access table says OK or permit where it should say "
-      "DUNNO, and whether relay_domains names more than yours.",
-      {"postconf -n | grep -E '_restrictions|relay_domains'"}}},
+      "DUNNO, whether relay_domains names more than yours, and whether a "
+      "service "
+      "in master.cf goes by rules of its own.",
+      {"postconf -n | grep -E '_restrictions|relay_domains'",
+       "postconf -P | grep -E '_restrictions|mynetworks'"}}},
     {HOLE(SENDER),
      RELAY_POSTFIX,
      {"A sender address proves nothing: take check_sender_access and the like "

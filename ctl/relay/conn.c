@@ -20,6 +20,7 @@ struct conn {
     SSL_CTX *ctx;
     SSL *ssl; /* NULL: plain */
     unsigned wait_ms;
+    int64_t until_ms; /* 0: none */
     struct mono (*now)(void);
     unsigned char ahead[CONN_AHEAD]; /* read, not yet handed out */
     size_t at, n;
@@ -44,7 +45,10 @@ wait_for(const struct conn *conn, short event, int64_t until, struct why *why)
 static int64_t
 deadline(const struct conn *conn)
 {
-    return conn->now().ms + conn->wait_ms;
+    int64_t until = conn->now().ms + conn->wait_ms;
+
+    return conn->until_ms != 0 && conn->until_ms < until ? conn->until_ms
+                                                         : until;
 }
 
 /* ----- there */
@@ -94,6 +98,7 @@ conn_open(const struct conn_to *to, struct conn **out, struct why *why)
     if (conn == NULL)
         return why_set(why, MS_NOMEM, "no memory");
     conn->wait_ms = to->wait_ms;
+    conn->until_ms = to->until_ms;
     conn->now = to->now;
     conn->fd = socket(to->to->ss_family,
                       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

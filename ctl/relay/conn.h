@@ -22,6 +22,7 @@ struct conn_to {
     const struct sockaddr_storage *to;
     const struct sockaddr_storage *from; /* family 0: any */
     unsigned wait_ms;                    /* for each step */
+    int64_t until_ms; /* of NOW: when no step goes on; 0: none is set */
     struct mono (*now)(void);
 };
 

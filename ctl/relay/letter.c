@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LETTER_TEXT = 4096 };
+enum { LETTER_SIZE = 4096 };
 
 static enum ms_err
 send_text(struct conn *conn, const struct smtp_watch *watch,
           const struct letter *letter, struct smtp_reply *reply)
 {
-    char text[LETTER_TEXT];
+    char text[LETTER_SIZE];
     enum ms_err err;
     int n = snprintf(
         text, sizeof(text),
@@ -45,17 +45,23 @@ send_text(struct conn *conn, const struct smtp_watch *watch,
 
 enum ms_err
 letter_send(struct conn *conn, const struct smtp_watch *watch,
-            const struct letter *letter, struct smtp_reply *reply)
+            const struct letter *letter, struct smtp_reply *reply,
+            enum letter_step *step)
 {
     struct smtp_reply end;
     enum ms_err err =
         smtp_ask(conn, watch, reply, NULL, "MAIL FROM:%s", letter->mail);
 
+    *step = LETTER_ADDRESSES;
     if (err == MS_OK && reply->code < 300)
         err = smtp_ask(conn, watch, reply, NULL, "RCPT TO:%s", letter->rcpt);
-    if (err == MS_OK && reply->code < 300)
+    if (err == MS_OK && reply->code < 300) {
+        *step = LETTER_DATA;
         err = smtp_ask(conn, watch, reply, NULL, "DATA");
-    if (err == MS_OK && reply->code == 354)
+    }
+    if (err == MS_OK && reply->code == 354) {
+        *step = LETTER_TEXT;
         return send_text(conn, watch, letter, reply);
+    }
     return err == MS_OK ? smtp_ask(conn, watch, &end, NULL, "RSET") : err;
 }

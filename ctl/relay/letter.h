@@ -17,11 +17,20 @@ struct letter {
     const char *host;        /* of the server, "" where it says none */
 };
 
+/* How far it came. */
+enum letter_step {
+    LETTER_ADDRESSES,
+    LETTER_DATA, /* both addresses were taken */
+    LETTER_TEXT  /* the server has read the message */
+};
+
 /*
- * A transaction with LETTER on CONN.  MS_OK with the last *REPLY: the one that
- * took the message, or the first that did not go on; else as smtp_ask().
+ * A transaction with LETTER on CONN.  MS_OK with the last *REPLY, the one that
+ * took the message or the first that did not go on, and the *STEP that it
+ * answers; else as smtp_ask().
  */
 enum ms_err letter_send(struct conn *conn, const struct smtp_watch *watch,
-                        const struct letter *letter, struct smtp_reply *reply);
+                        const struct letter *letter, struct smtp_reply *reply,
+                        enum letter_step *step);
 
 #endif

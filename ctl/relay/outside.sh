@@ -135,7 +135,8 @@ ready() { # PLACE
 }
 
 # ----- a form, as mortsafectl relay-test offers it.  Answers are numbers: 1
-# refused, 2 deferred, 3 for a domain it cannot find, 4 hung up, 5 accepted.
+# refused, 2 deferred, 3 for a domain it cannot find, 4 hung up or silent, 5
+# accepted.  A Postfix as it comes says 454 where it will never relay.
 
 take() { # VERB ARGUMENT
     ask "$1$2" || {
@@ -144,11 +145,16 @@ take() { # VERB ARGUMENT
     }
     case $code:$line in
     2*) got=5 ;;
+    4*': Relay access denied'*) got=1 ;;
     *' '[45].1.2' '* | *' '[45].1.8' '* | *' 5.1.10 '* | *' 4.4.3 '* | *' 5.7.27 '*) got=3 ;;
     4*) got=2 ;;
     *) got=1 ;;
     esac
-    case $code in 530 | 538) log_in=yes ;; esac
+    [ "$1" = RSET ] || case $code:$line in
+    530:*STARTTLS*) wants=tls ;;
+    530:* | 538:*) wants=login ;;
+    *) wants='' ;;
+    esac
     [ $got = 5 ] || errors=$((errors + 1))
 }
 
@@ -189,18 +195,22 @@ try() { # PLACE MAIL RCPT SECOND
 }
 
 check() {
-    try ehlo "$sender" "<postmaster@$domain>" '' || return 1
+    try $base "$sender" "<postmaster@$domain>" '' || return 1
+    if [ "$wants" = tls ] && [ -n "$offers_tls" ] && command -v openssl >/dev/null; then
+        base=starttls
+        try $base "$sender" "<postmaster@$domain>" '' || return 1
+    fi
     if [ $answer != 5 ]; then
         sender='<>'
-        try ehlo "$sender" "<postmaster@$domain>" '' || return 1
+        try $base "$sender" "<postmaster@$domain>" '' || return 1
     fi
-    [ $answer = 5 ] || try ehlo "$sender" '<postmaster>' '' || return 1
+    [ $answer = 5 ] || try $base "$sender" '<postmaster>' '' || return 1
     [ $answer != 5 ] || own=yes
-    try ehlo "$sender" "<no-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')@$domain>" '' ||
+    try $base "$sender" "<no-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')@$domain>" '' ||
         return 1
     [ $answer != 5 ] || catch_all=yes
-    try ehlo "$sender" "<relay-test@$foreign>" '' || return 1
-    plain=$answer
+    try $base "$sender" "<relay-test@$foreign>" '' || return 1
+    plain=$answer plain_wants=$wants
 }
 
 try_forms() { # PLACE
@@ -210,7 +220,7 @@ try_forms() { # PLACE
         echo "$answer" >>"$dir/$1"
         printf '.' >&2
         # of a server that relays for anybody the first form tells enough
-        [ "$1" = ehlo ] || [ "$plain" != 5 ] || break
+        [ "$1" = $base ] || [ "$plain" != 5 ] || break
     done <"$dir/forms"
 }
 
@@ -237,7 +247,7 @@ word() {
 }
 
 count() {
-    forms=0 holes=0 doubtful=0
+    forms=0 holes=0 doubtful=0 unsettled=0
     exec 5<"$dir/forms" 6<"$dir/ehlo" 7<"$dir/starttls" 8<"$dir/helo" 9<"$dir/rset"
     while IFS='|' read -r end name mail rcpt second <&5; do
         forms=$((forms + 1)) worst=0 said=
@@ -252,6 +262,10 @@ count() {
         done
         # shellcheck disable=SC2086 # four words
         printf '%-38s %-9s %-9s %-9s %-9s\n' "$name" $said
+        case $end:$said in
+        harmless:*) ;;
+        *deferred*) unsettled=$((unsettled + 1)) ;;
+        esac
         [ $worst = 5 ] || continue
         case $end:$catch_all in
         elsewhere:* | here:) holes=$((holes + 1)) ;;
@@ -274,16 +288,18 @@ judge() {
     2) finish 2 'cannot tell' 'a plain foreign address was only put off: try again later' ;;
     4) finish 2 'cannot tell' 'it hung up at a plain foreign address' ;;
     esac
-    [ -n "$own$log_in" ] ||
+    [ -n "$own" ] || [ "$plain_wants" = login ] ||
         finish 2 'cannot tell' "it refused even mail to its own postmaster@$domain"
     [ "$doubtful" = 0 ] ||
         finish 2 'cannot tell' "it takes any mailbox of $domain, so that $doubtful forms prove nothing before delivery"
+    [ "$unsettled" = 0 ] ||
+        finish 2 'cannot tell' "$unsettled of $forms forms were put off: try again in ten minutes"
     finish 0 closed "none of $forms forms was accepted for an address elsewhere"
 }
 
 cr=$(printf '\r')
 me=[192.0.2.99] sender='<relay-test@example.net>'
-connected='' place='' met='' own='' log_in='' catch_all='' plain='' reason='' offers_tls=''
+connected='' place='' met='' own='' base=ehlo wants='' plain_wants='' catch_all='' plain='' reason='' offers_tls=''
 errors=0 offers=0 quota=8 code=0
 trap '' PIPE
 dir=$(mktemp -d) || exit 2

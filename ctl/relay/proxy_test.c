@@ -105,6 +105,11 @@ print(const struct out *out, const struct target *target,
              proxy_verdict_name(o->verdict), o->why);
     if (o->verdict == PROXY_OPEN)
         print_advice(out, o);
+    if (o->verdict == PROXY_NONE)
+        out_remark(out,
+                   "Told of one all the same? Ask the port that was named to "
+                   "you by --port, and a proxy that goes to few ports by "
+                   "--canary ADDRESS:443 (or 25, 80).");
 }
 
 /* ----- what is asked */
@@ -196,6 +201,7 @@ run(const struct call *call, const struct target *target, struct proxy_ask *ask)
     ask->arg = &show;
     out_remark(call->out, "Trying %s [%s], which is %s.", target->host.name,
                prefix_print(target->address, address), target_whose(target));
+    target_others(call->out, target);
     pace_start();
     bar_start(&bar, "trying");
     err = proxy_run(ask, &outcome, &why);

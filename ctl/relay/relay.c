@@ -53,8 +53,10 @@ struct relay {
     bool xclient; /* it is offered */
     bool near;    /* the server may trust our address for where it is */
     size_t done;
-    bool stopped;     /* before its end, which OUT tells */
-    bool own, log_in; /* it takes mail for its own domain; it wants a login */
+    bool stopped;          /* before its end, which OUT tells */
+    enum relay_after base; /* where it is first asked */
+    bool own;              /* it takes mail for its own domain */
+    bool log_in;           /* a plain foreign address needs a login */
     enum relay_answer plain;
 };
 
@@ -95,6 +97,14 @@ lacks_domain(const struct smtp_reply *reply)
     return is_one_of(reply->enhanced, codes);
 }
 
+/* A Postfix as it comes says 454 where it will never relay
+ * (defer_unauth_destination). */
+static bool
+denies_relay(const struct smtp_reply *reply)
+{
+    return strcasestr(reply->text, "relay access denied") != NULL;
+}
+
 static enum relay_answer
 answer_of(const struct smtp_reply *reply)
 {
@@ -102,6 +112,8 @@ answer_of(const struct smtp_reply *reply)
         return RELAY_ACCEPTED;
     if (lacks_domain(reply))
         return RELAY_NO_DOMAIN;
+    if (denies_relay(reply))
+        return RELAY_REFUSED;
     return reply->code < 500 ? RELAY_DEFERRED : RELAY_REFUSED;
 }
 
@@ -118,7 +130,7 @@ hang_up(struct relay *r)
     r->conn = NULL;
 }
 
-/* A reply of 421 is an end, too. */
+/* A reply of 421 is an end, too: MS_BUSY. */
 static enum ms_err
 ask(struct relay *r, struct smtp_reply *reply, struct why *why,
     const char *verb, const char *argument)
@@ -127,7 +139,7 @@ ask(struct relay *r, struct smtp_reply *reply, struct why *why,
         smtp_ask(r->conn, &r->watch, reply, why, "%s%s", verb, argument);
 
     if (err == MS_OK && reply->code == 421)
-        err = why_set(why, MS_UNAVAIL, "%s", reply->text);
+        err = why_set(why, MS_BUSY, "%s", reply->text);
     if (err != MS_OK) {
         conn_close(r->conn);
         r->conn = NULL;
@@ -241,6 +253,7 @@ open_wire(struct relay *r, struct why *why)
         .to = &a->to,
         .from = &a->from,
         .wait_ms = a->answer_ms != 0 ? a->answer_ms : RELAY_ANSWER_MS,
+        .until_ms = r->until_ms,
         .now = r->now,
     };
     enum ms_err err = conn_open(&to, &r->conn, why);
@@ -268,7 +281,7 @@ stop(struct relay *r, const char *sentence)
 static bool
 wait_ms(struct relay *r, int64_t ms)
 {
-    if (r->now().ms + ms > r->until_ms)
+    if (r->now().ms + ms >= r->until_ms)
         return stop(r, "the time was up before all was tried");
     return r->wait(ms) || stop(r, "it was stopped before all was tried");
 }
@@ -309,8 +322,8 @@ ready(struct relay *r, enum relay_after place)
             return false;
     }
     r->place = place;
-    if (r->now().ms >= r->until_ms)
-        return stop(r, "the time was up before all was tried");
+    if (!wait_ms(r, 0))
+        return false;
     if (r->conn != NULL || connect_again(r, &why) == MS_OK)
         return true;
     if (!r->stopped)
@@ -336,8 +349,6 @@ offer_one(struct relay *r, const char *verb, const char *argument,
     now = answer_of(&reply);
     if (now != RELAY_ACCEPTED)
         r->errors++;
-    if (reply.code == 530 || reply.code == 538)
-        r->log_in = true;
     if (now >= *answer) {
         *answer = now;
         (void)snprintf(kept, RELAY_REPLY, "%.*s", RELAY_REPLY - 1, reply.text);
@@ -385,26 +396,36 @@ offer(struct relay *r, const struct offer *o, enum relay_answer *answer,
     return err == MS_OK ? ask(r, &reply, NULL, "RSET", "") : err;
 }
 
-/* The same; a server that hangs up in the midst of it is asked once more.
- * False: the run has stopped. */
+/* What it is that a form ended with ERR, twice. */
+static enum relay_answer
+answer_without(enum ms_err err)
+{
+    if (err == MS_BUSY)
+        return RELAY_DEFERRED;
+    return err == MS_UNAVAIL ? RELAY_CUT : RELAY_LATE;
+}
+
+/* The same; a server that hangs up in the midst of it, or says nothing, is
+ * asked once more.  False: the run has stopped. */
 static bool
 offer_twice(struct relay *r, enum relay_after place, const struct offer *o,
             enum relay_answer *answer, char kept[RELAY_REPLY])
 {
     enum relay_answer so_far = RELAY_UNASKED;
+    enum ms_err err = MS_TIMEOUT;
 
     for (int n = 0; n < 2; n++) {
         enum relay_answer now;
 
         if (!ready(r, place))
             return false;
-        if (offer(r, o, &now, kept) == MS_OK) {
-            *answer = now > so_far ? now : so_far;
-            return true;
-        }
+        err = offer(r, o, &now, kept);
         so_far = now > so_far ? now : so_far;
+        if (err == MS_OK)
+            break;
     }
-    *answer = so_far == RELAY_ACCEPTED ? RELAY_ACCEPTED : RELAY_CUT;
+    *answer =
+        err == MS_OK || so_far == RELAY_ACCEPTED ? so_far : answer_without(err);
     return true;
 }
 
@@ -515,17 +536,41 @@ look(struct relay *r)
 
 /* ----- does it work at all, and does it trust us? */
 
-/* The answer to a lone recipient FORM from the ordinary sender. */
+/* 530 says two things: TLS first (RFC 3207), or a login (RFC 4954). */
+static bool
+wants_tls(const char *reply)
+{
+    return strncmp(reply, "530", 3) == 0 &&
+           strcasestr(reply, "STARTTLS") != NULL;
+}
+
+static bool
+wants_login(const char *reply)
+{
+    return !wants_tls(reply) &&
+           (strncmp(reply, "530", 3) == 0 || strncmp(reply, "538", 3) == 0);
+}
+
+/* The answer to a lone recipient FORM from the sender MAIL; of a server that
+ * talks by TLS only, there, and from then on. */
 static bool
 offer_form(struct relay *r, const char *mail, const char *form,
            enum relay_answer *answer)
 {
-    char rcpt[VECTOR_TEXT], kept[RELAY_REPLY];
+    char rcpt[VECTOR_TEXT], kept[RELAY_REPLY] = "";
     const struct offer o = {mail, rcpt, NULL};
 
     *answer = RELAY_UNASKED;
-    return !vector_write(form, &r->words, rcpt) ||
-           offer_twice(r, RELAY_AFTER_EHLO, &o, answer, kept);
+    if (!vector_write(form, &r->words, rcpt))
+        return true;
+    if (!offer_twice(r, r->base, &o, answer, kept))
+        return false;
+    if (r->base == RELAY_AFTER_EHLO && r->out->tls && wants_tls(kept)) {
+        r->base = RELAY_AFTER_TLS;
+        return offer_form(r, mail, form, answer);
+    }
+    r->log_in = wants_login(kept);
+    return true;
 }
 
 /* A mailbox that nobody has. */
@@ -578,7 +623,7 @@ check(struct relay *r)
 static bool
 is_tried(const struct relay *r, enum relay_after place)
 {
-    return place == RELAY_AFTER_EHLO ||
+    return place == r->base ||
            (!r->ask->brief && (place != RELAY_AFTER_TLS || r->out->tls));
 }
 
@@ -589,9 +634,7 @@ forms_in(const struct relay *r, enum relay_after place)
 {
     if (!is_tried(r, place))
         return 0;
-    return place != RELAY_AFTER_EHLO && r->plain == RELAY_ACCEPTED
-               ? 1
-               : r->out->n_rows;
+    return place != r->base && r->plain == RELAY_ACCEPTED ? 1 : r->out->n_rows;
 }
 
 static void
@@ -648,6 +691,18 @@ worst(const struct relay_row *row)
     return answer;
 }
 
+/* Where ROW was accepted. */
+static enum relay_after
+place_of(const struct relay *r, const struct relay_row *row)
+{
+    enum relay_after place = r->base;
+
+    for (unsigned p = 0;
+         p < RELAY_PLACES && row->answer[place] != RELAY_ACCEPTED; p++)
+        place = p;
+    return place;
+}
+
 /* One message by each form that was accepted, to the operator's address. */
 static bool
 deliver(struct relay *r)
@@ -660,10 +715,11 @@ deliver(struct relay *r)
 
         if (!row->vector->ours || worst(row) != RELAY_ACCEPTED)
             continue;
-        if (!ready(r, RELAY_AFTER_EHLO))
+        if (!ready(r, place_of(r, row)))
             return false;
         r->offers++;
-        if (letter_send(r->conn, &r->watch, &letter, &reply) == MS_OK) {
+        if (letter_send(r->conn, &r->watch, &letter, &reply, &row->step) ==
+            MS_OK) {
             row->delivered = answer_of(&reply);
         } else {
             row->delivered = RELAY_CUT;
@@ -676,12 +732,18 @@ deliver(struct relay *r)
 
 /* ----- what it means */
 
-/* Has it shown a hole?  A message that was refused after all is none. */
+/* Was its message refused after all, behind addresses that were taken? */
+static bool
+is_stopped(const struct relay_row *row)
+{
+    return row->delivered == RELAY_REFUSED && row->step != LETTER_ADDRESSES;
+}
+
 static bool
 shows(const struct relay *r, const struct relay_row *row)
 {
     if (worst(row) != RELAY_ACCEPTED || row->vector->end == END_HARMLESS ||
-        row->delivered == RELAY_REFUSED)
+        is_stopped(row))
         return false;
     return row->vector->end == END_ELSEWHERE || !r->out->catch_all;
 }
@@ -712,8 +774,39 @@ doubtful(const struct relay_outcome *out)
     for (size_t i = 0; i < out->n_rows; i++)
         n += out->rows[i].vector->end == END_HERE &&
              worst(&out->rows[i]) == RELAY_ACCEPTED &&
-             out->rows[i].delivered != RELAY_REFUSED;
+             !is_stopped(&out->rows[i]);
     return out->catch_all ? n : 0;
+}
+
+/* Messages that were refused once they had been read: perhaps for what they
+ * said. */
+static size_t
+filtered(const struct relay_outcome *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < out->n_rows; i++)
+        n += is_stopped(&out->rows[i]) && out->rows[i].step == LETTER_TEXT;
+    return n;
+}
+
+/* Forms that may pass another time: put off, as by a greylist or a limit, or
+ * held up until nobody waited any more. */
+static size_t
+unsettled(const struct relay_outcome *out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < out->n_rows; i++) {
+        const struct relay_row *row = &out->rows[i];
+        bool is = false;
+
+        for (unsigned p = 0; p < RELAY_PLACES; p++)
+            is = is || row->answer[p] == RELAY_DEFERRED ||
+                 row->answer[p] == RELAY_LATE;
+        n += is && row->vector->end != END_HARMLESS;
+    }
+    return n;
 }
 
 static void
@@ -740,6 +833,8 @@ judge(struct relay *r)
         tell(r, "a plain foreign address was only put off: try again later");
     else if (r->plain == RELAY_CUT)
         tell(r, "it hung up at a plain foreign address");
+    else if (r->plain == RELAY_LATE)
+        tell(r, "it did not answer in time to a plain foreign address");
     else if (!r->own && !r->log_in)
         tell(r,
              "it refused even mail to its own postmaster@%s: it may know "
@@ -750,6 +845,16 @@ judge(struct relay *r)
              "it takes any mailbox of %s, so that %zu forms prove nothing "
              "before delivery: try --deliver",
              out->domain, doubtful(out));
+    else if (filtered(out) > 0)
+        tell(r,
+             "it took the addresses of %zu messages and refused what they "
+             "said: another text may pass",
+             filtered(out));
+    else if (unsettled(out) > 0)
+        tell(r,
+             "%zu of %zu forms were put off, or not answered in time: try "
+             "again in ten minutes",
+             unsettled(out), out->n_rows);
     else
         out->verdict = RELAY_CLOSED,
         tell(r, "none of %zu forms was accepted for an address elsewhere",
@@ -872,6 +977,7 @@ relay_run(const struct relay_ask *ask, struct relay_outcome *out,
     r->now = ask->now != NULL ? ask->now : pace_now;
     r->wait = ask->wait != NULL ? ask->wait : pace_wait;
     r->quota = ERRORS;
+    r->base = RELAY_AFTER_EHLO;
     r->until_ms =
         r->now().ms +
         1000 * (int64_t)(ask->limit_s != 0 ? ask->limit_s : RELAY_LIMIT_S);
@@ -898,7 +1004,8 @@ relay_answer_name(enum relay_answer answer)
     static const char *const names[] = {
         [RELAY_UNASKED] = "not asked", [RELAY_REFUSED] = "refused",
         [RELAY_DEFERRED] = "deferred", [RELAY_NO_DOMAIN] = "no domain",
-        [RELAY_CUT] = "hung up",       [RELAY_ACCEPTED] = "ACCEPTED"};
+        [RELAY_CUT] = "hung up",       [RELAY_LATE] = "no answer",
+        [RELAY_ACCEPTED] = "ACCEPTED"};
 
     return names[answer];
 }

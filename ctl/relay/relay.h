@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "ctl/relay/letter.h"
 #include "ctl/relay/vector.h"
 #include "policy/clock.h"
 #include "policy/err.h"
@@ -36,7 +37,8 @@ enum relay_answer {
     RELAY_REFUSED,
     RELAY_DEFERRED,
     RELAY_NO_DOMAIN, /* refused, but for a domain the server cannot find */
-    RELAY_CUT,       /* it hung up, or said nothing */
+    RELAY_CUT,       /* it hung up */
+    RELAY_LATE,      /* it said nothing in time, or nothing that can be read */
     RELAY_ACCEPTED
 };
 
@@ -83,6 +85,7 @@ struct relay_row {
     enum relay_answer answer[RELAY_PLACES];
     char reply[RELAY_REPLY];     /* the last of those, or of accepting */
     enum relay_answer delivered; /* of `deliver`; UNASKED: not sent */
+    enum letter_step step;       /* where that answer came */
 };
 
 struct relay_outcome {

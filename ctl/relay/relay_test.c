@@ -41,7 +41,7 @@ COLOR_OF(rset)
 static const struct out_column columns[] = {
     {.title = "FORM", .path = "form", .least = 16},
     {.title = "MAIL FROM", .path = "mail", .least = 16, .spare = true},
-    {.title = "RCPT TO", .path = "rcpt", .least = 20},
+    {.title = "RCPT TO", .path = "rcpt", .least = 20, .spare = true},
     {.title = "HELO", .path = "helo", .color = color_helo},
     {.title = "EHLO", .path = "ehlo", .color = color_ehlo},
     {.title = "STARTTLS", .path = "starttls", .color = color_starttls},
@@ -153,6 +153,20 @@ print_trusted(const struct out *out, const struct target *target,
                  ">relay-test.sh",
                  target->host.name,
                  o->domain[0] != '\0' ? o->domain : "example.org");
+    if (o->mta != RELAY_POSTFIX || o->xclient)
+        return;
+    out_line(out, OUT_PLAIN, 2,
+             "No other host at hand? Let Postfix take this one for a stranger "
+             "while the test runs, and undo that behind it:");
+    out_verbatim(out, OUT_BOLD,
+                 "      postconf -e 'smtpd_authorized_xclient_hosts = %s' && "
+                 "postfix reload",
+                 o->source);
+    out_verbatim(out, OUT_BOLD, "      mortsafectl relay-test %s",
+                 target->host.name);
+    out_verbatim(out, OUT_BOLD,
+                 "      postconf -X smtpd_authorized_xclient_hosts && postfix "
+                 "reload");
 }
 
 static void
@@ -209,6 +223,12 @@ print_verdict(const struct call *call, const struct target *target,
         print_sent(out, call_option(call, "deliver"), o);
     if (o->verdict == RELAY_OPEN)
         print_advice(out, o);
+    if (o->verdict == RELAY_CLOSED)
+        out_remark(out,
+                   "Told of spam all the same? mortsafectl proxy-test %s tries "
+                   "for a proxy, mortsafectl zombies shows whose password or "
+                   "machine sends, mortsafectl listed what the lists say.",
+                   target->host.name);
 }
 
 static void
@@ -285,6 +305,7 @@ run(const struct call *call, const struct target *target, struct relay_ask *ask)
                prefix_print(target->address, address), target_whose(target),
                ask->deliver != NULL ? "What is accepted is sent."
                                     : "No message is sent.");
+    target_others(call->out, target);
     pace_start();
     bar_start(&bar, "trying");
     err = relay_run(ask, &outcome, &why);

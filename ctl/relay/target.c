@@ -66,8 +66,9 @@ refuse(const struct call *call, const struct target *target)
 {
     out_complain(call->out,
                  "%s is neither this machine nor in own_hosts: this is no tool "
-                 "against others",
-                 target->host.name);
+                 "against others (if it is yours, write own_hosts = %s, or say "
+                 "--yes-this-is-mine)",
+                 target->host.name, target->host.name);
     return EX_NOPERM;
 }
 
@@ -111,6 +112,21 @@ target_whose(const struct target *target)
         [OWN_NOBODYS] = "yours, as you say by --yes-this-is-mine"};
 
     return words[target->claim];
+}
+
+void
+target_others(const struct out *out, const struct target *target)
+{
+    char text[PREFIX_TEXT];
+
+    for (size_t i = 1; i < target->host.n; i++)
+        out_remark(
+            out,
+            "It has the address %s, too: test that by itself, what is "
+            "closed at one may be open at the other.",
+            prefix_print(prefix_of_sockaddr(
+                             (const struct sockaddr *)&target->host.addrs[i]),
+                         text));
 }
 
 void

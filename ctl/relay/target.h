@@ -27,6 +27,9 @@ struct target {
  * complained: EX_NOPERM where it is nobody's.  target_end() in any case.
  */
 int target_take(const struct call *call, struct target *out);
+/* Tell of the host's other addresses, each of which is a server of its own. */
+void target_others(const struct out *out, const struct target *target);
+
 void target_end(struct target *target);
 
 /* "this machine", ... */

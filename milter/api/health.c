@@ -369,8 +369,8 @@ look_at_lists(const struct api_health *h, struct row *row)
 
     if (n < h->config->n_dnsbls)
         find(row, LEVEL_ERROR,
-             "the resolver does not run: the log says why (reload when it is "
-             "mended)");
+             "the resolver does not run: the log says why (it is tried again "
+             "each minute)");
     else if (find_off(states, n < DNSBL_LISTS ? n : DNSBL_LISTS, &off))
         find(row, LEVEL_WARNING, "dnsbl %s is off: %s", off.name,
              advise_list(off.health));
@@ -386,12 +386,12 @@ look_at_spf(const struct api_health *h, struct row *row)
     lookup_counts(daemon_lookup(h->desk->daemon), &c);
     if (!c.resolver)
         find(row, LEVEL_ERROR,
-             "the resolver does not run: the log says why (reload when it is "
-             "mended)");
+             "the resolver does not run: the log says why (it is tried again "
+             "each minute)");
     else if (!c.spf)
         find(row, LEVEL_ERROR,
              "mortsafe-spf does not run, so that senders cannot be looked up: "
-             "the log says why");
+             "the log says why (it is tried again each minute)");
     else
         find(row, LEVEL_OK, "%llu senders failed, mortsafe-spf died %llu times",
              (unsigned long long)c.evaluations.done[SPF_FAIL],

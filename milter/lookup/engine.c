@@ -73,6 +73,7 @@ engine_create(const struct config *config, struct journal *journal,
         .arg = journal,
     };
     struct engine *engine = calloc(1, sizeof(*engine));
+    struct why spf_why = {"no memory"};
     enum ms_err err = MS_OK;
 
     if (engine != NULL)
@@ -82,13 +83,14 @@ engine_create(const struct config *config, struct journal *journal,
         return why_set(why, MS_NOMEM, "no memory");
     }
     engine->journal = journal;
-    (void)why_set(why, MS_NOMEM, "no memory"); /* unless it says more */
     if (config->spf.written)
-        err = spf_create(&options, &engine->spf, why);
-    if (err != MS_OK) {
+        err = spf_create(&options, &engine->spf, &spf_why);
+    if (err == MS_NOMEM) {
         engine_destroy(engine);
-        return err;
+        return why_set(why, err, "%s", spf_why.text);
     }
+    if (err != MS_OK)
+        engine->lack = spf_why;
     *out = engine;
     return MS_OK;
 }

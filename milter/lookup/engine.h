@@ -14,15 +14,17 @@
 #include "policy/dns/dnsbl.h"
 #include "policy/dns/resolver.h"
 #include "policy/dns/spf.h"
+#include "policy/err.h"
 
 struct journal;
-struct why;
 
 struct engine {
     struct resolver *resolver; /* NULL: it does not run yet */
     struct spf *spf;           /* NULL: senders are not looked up */
     struct dnsbl_care *care;   /* NULL: as the resolver */
     char *made_of;             /* what of a configuration it is for */
+    struct why lack;           /* why mortsafe-spf, which it is to have, could
+                                  not be started; "": it lacks nothing */
     struct journal *journal;   /* borrowed */
     unsigned users;            /* cases; its owner's to guard */
     struct engine *next;       /* of those that nobody asks any more */
@@ -33,8 +35,9 @@ bool engine_is_wanted(const struct config *config);
 
 /*
  * Make it in *OUT for CONFIG, and start mortsafe-spf if that has `spf`; no
- * thread yet.  MS_NOMEM, MS_UNAVAIL (WHY).  engine_destroy() ends it: nobody
- * may ask any more, or have questions that were not forgotten.
+ * thread yet.  Where it cannot be started the engine goes without, and its LACK
+ * says why: lists can be asked all the same.  MS_NOMEM (WHY).  engine_destroy()
+ * ends it: nobody may ask any more, or have questions that were not forgotten.
  */
 enum ms_err engine_create(const struct config *config, struct journal *journal,
                           struct engine **out, struct why *why);

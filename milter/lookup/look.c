@@ -125,6 +125,26 @@ look_mail(struct step *step)
     m->looked_lists = wanted.lists;
 }
 
+/* Who is not yet known, or could not be asked about, has a name all the same,
+ * which the reply tells. */
+static void
+name_finding(struct spf_finding *found, const char *domain)
+{
+    if (found->state != LOOKUP_UNASKED && found->domain[0] == '\0')
+        (void)snprintf(found->domain, sizeof(found->domain), "%s", domain);
+}
+
+static void
+name_findings(struct step *step)
+{
+    const struct address *sender = &step->policy.scene.sender_parsed;
+    const char *helo = step->session->helo;
+
+    name_finding(&step->lookups.helo, helo);
+    name_finding(&step->lookups.mail_from,
+                 sender->form == ADDRESS_DOMAIN ? sender->domain : helo);
+}
+
 void
 look_read(struct step *step, enum lookup_wait wait)
 {
@@ -139,14 +159,22 @@ look_read(struct step *step, enum lookup_wait wait)
         if ((m->looked_lists >> i & 1) == 0)
             memset(&step->lookups.list[i], 0, sizeof(step->lookups.list[i]));
     }
+    if (step->has_scene)
+        name_findings(step);
+    /* its other recipients come again, too */
+    step->lookups.put_off = step->lookups.put_off && !m->put_off;
     step->facts.lookups = &step->lookups;
 }
 
 void
 look_judged(struct step *step)
 {
-    if (step->policy.put_off)
-        lookup_put_off(daemon_lookup(step->daemon), step->session->lookups);
+    struct message *m = step->session->message;
+
+    if (!step->policy.put_off || m->put_off)
+        return;
+    m->put_off = true;
+    lookup_put_off(daemon_lookup(step->daemon), step->session->lookups);
 }
 
 bool
@@ -251,11 +279,11 @@ look_end(struct step *step)
 const char *
 look_spf(const struct lookups *lookups)
 {
-    if (lookups->mail_from.state == LOOKUP_KNOWN)
-        return spf_result_name(lookups->mail_from.result);
-    if (lookups->helo.state == LOOKUP_KNOWN)
-        return spf_result_name(lookups->helo.result);
-    return NULL;
+    const struct spf_finding *found = lookups->mail_from.state != LOOKUP_UNASKED
+                                          ? &lookups->mail_from
+                                          : &lookups->helo;
+
+    return found->state == LOOKUP_KNOWN ? spf_result_name(found->result) : NULL;
 }
 
 const char *

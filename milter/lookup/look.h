@@ -42,7 +42,8 @@ bool look_is_evidence(const struct step *step);
 /* The message goes on: forged headers go, ours come. */
 void look_end(struct step *step);
 
-/* In the log's words: the result of SPF (NULL: not known), and the names of the
+/* In the log's words: the result of SPF (NULL: not known; the name in HELO
+ * counts only where no sender was asked about), and the names of the
  * lists that list the client, apart by commas ("": none). */
 enum { LOOK_LISTS = 256 };
 const char *look_spf(const struct lookups *lookups);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Locks, in the order in which they are taken: a lookup's, which guards which
- * engine asks and who uses it; a case's, which guards what it has found.  None
- * is held across a call of the engine's parts, for these wait for callbacks
- * that take a case's.
+ * Locks, in the order in which they are taken: a lookup's CHANGING, which only
+ * those take who make or end engines; its LOCK, which guards which engine asks
+ * and who uses it; a case's, which guards what it has found.  But for the first
+ * none is held across a call of the engine's parts, for these wait for
+ * callbacks that take a case's.
  */
 #include <config.h>
 
@@ -30,8 +31,16 @@ struct lookup {
     struct gate gate;
     _Atomic uint64_t waits, not_waited, waited_us, n_put_off;
 
+    pthread_mutex_t changing;    /* guards what is next */
+    const struct config *config; /* that was asked for last: it is only compared
+                                    with, and may have gone */
+    struct why lack;             /* what of it does not run, as told; "": all
+                                    does */
+    struct mono again;           /* when that is tried again */
+
     pthread_mutex_t lock;      /* guards all below */
-    struct engine *engine;     /* NULL: nothing is asked */
+    struct engine *engine;     /* NULL: nothing is asked; only with CHANGING is
+                                  there another */
     struct engine *retired;    /* of earlier configurations, in use or not */
     struct lookup_case *cases; /* all that there are */
 };
@@ -67,6 +76,29 @@ struct lookup_case {
 
 /* ----- the daemon's part */
 
+/* Not all of what is asked for runs.  Told once, until it is another. */
+static void
+lacks(struct lookup *lookup, const struct why *why)
+{
+    lookup->again = (struct mono){now_read().mono.ms + LOOKUP_AGAIN_MS};
+    if (strcmp(lookup->lack.text, why->text) == 0)
+        return;
+    lookup->lack = *why;
+    journal_say(lookup->journal, LOG_ERR,
+                "look-ups: %s; what needs it is not known until it runs; it is "
+                "tried again each minute",
+                why->text);
+}
+
+static void
+lacks_nothing(struct lookup *lookup)
+{
+    if (lookup->lack.text[0] != '\0')
+        journal_say(lookup->journal, LOG_NOTICE,
+                    "look-ups: what could not be started runs now");
+    lookup->lack = (struct why){""};
+}
+
 enum ms_err
 lookup_create(const struct config *config, struct journal *journal,
               struct lookup **out, struct why *why)
@@ -76,8 +108,10 @@ lookup_create(const struct config *config, struct journal *journal,
 
     if (lookup == NULL)
         return why_set(why, MS_NOMEM, "no memory");
+    (void)pthread_mutex_init(&lookup->changing, NULL);
     (void)pthread_mutex_init(&lookup->lock, NULL);
     lookup->journal = journal;
+    lookup->config = config;
     err = put_off_create(&lookup->put_off);
     if (err != MS_OK)
         (void)why_set(why, err, "no memory");
@@ -89,14 +123,6 @@ lookup_create(const struct config *config, struct journal *journal,
     }
     *out = lookup;
     return MS_OK;
-}
-
-enum ms_err
-lookup_run(struct lookup *lookup, const struct config *config, struct why *why)
-{
-    if (lookup->engine == NULL)
-        return MS_OK;
-    return engine_run(lookup->engine, config, why);
 }
 
 /* The engine is ENGINE (NULL: none) now; the old one is ended once nobody uses
@@ -116,8 +142,31 @@ take_engine(struct lookup *lookup, struct engine *engine)
     (void)pthread_mutex_unlock(&lookup->lock);
 }
 
-static void
-replace_engine(struct lookup *lookup, const struct config *config)
+enum ms_err
+lookup_run(struct lookup *lookup, const struct config *config, struct why *why)
+{
+    struct engine *engine = lookup->engine;
+    enum ms_err err;
+
+    if (engine == NULL)
+        return MS_OK;
+    err = engine_run(engine, config, why);
+    if (err != MS_OK && err != MS_UNAVAIL)
+        return err;
+    (void)pthread_mutex_lock(&lookup->changing);
+    if (err == MS_UNAVAIL) {
+        take_engine(lookup, NULL);
+        lacks(lookup, why);
+    } else if (engine->lack.text[0] != '\0') {
+        lacks(lookup, &engine->lack);
+    }
+    (void)pthread_mutex_unlock(&lookup->changing);
+    return MS_OK;
+}
+
+/* One for CONFIG, at work; NULL: it cannot be, and that is told. */
+static struct engine *
+start_engine(struct lookup *lookup, const struct config *config)
 {
     struct engine *engine = NULL;
     struct why why = {"no memory"};
@@ -126,27 +175,61 @@ replace_engine(struct lookup *lookup, const struct config *config)
     if (err == MS_OK)
         err = engine_run(engine, config, &why);
     if (err != MS_OK) {
-        journal_say(lookup->journal, LOG_ERR,
-                    "look-ups: %s; until that is mended and the configuration "
-                    "read again, what it asks for is not known",
-                    why.text);
+        lacks(lookup, &why);
         engine_destroy(engine);
-        engine = NULL;
+        return NULL;
     }
-    take_engine(lookup, engine);
+    if (engine->lack.text[0] != '\0')
+        lacks(lookup, &engine->lack);
+    else
+        lacks_nothing(lookup);
+    return engine;
 }
 
-/* One thread at a time, which alone changes which engine there is. */
+static void
+set_locked(struct lookup *lookup, const struct config *config)
+{
+    const struct engine *engine = lookup->engine;
+
+    lookup->config = config;
+    lookup->lack = (struct why){""}; /* who reloads wants to hear it */
+    if (!engine_is_wanted(config))
+        take_engine(lookup, NULL);
+    else if (engine == NULL || engine->lack.text[0] != '\0' ||
+             !engine_is_for(engine, config))
+        take_engine(lookup, start_engine(lookup, config));
+    else if (dnsbl_care_set(engine->care, config) != MS_OK)
+        journal_say(lookup->journal, LOG_ERR,
+                    "look-ups: no memory for the lists");
+}
+
 void
 lookup_set(struct lookup *lookup, const struct config *config)
 {
-    if (!engine_is_wanted(config))
-        take_engine(lookup, NULL);
-    else if (lookup->engine == NULL || !engine_is_for(lookup->engine, config))
-        replace_engine(lookup, config);
-    else if (dnsbl_care_set(lookup->engine->care, config) != MS_OK)
-        journal_say(lookup->journal, LOG_ERR,
-                    "look-ups: no memory for the lists");
+    (void)pthread_mutex_lock(&lookup->changing);
+    set_locked(lookup, config);
+    (void)pthread_mutex_unlock(&lookup->changing);
+}
+
+/* Try again what could not be started.  One that is no better than the one that
+ * is there does not take its place, for that knows its lists. */
+static void
+try_again(struct lookup *lookup, const struct config *config, struct mono now)
+{
+    struct engine *engine;
+
+    (void)pthread_mutex_lock(&lookup->changing);
+    /* not amid a reload: the one of before is still in force */
+    if (lookup->lack.text[0] != '\0' && lookup->config == config &&
+        now.ms >= lookup->again.ms) {
+        engine = start_engine(lookup, config);
+        if (engine != NULL && engine->lack.text[0] != '\0' &&
+            lookup->engine != NULL)
+            engine_destroy(engine);
+        else if (engine != NULL)
+            take_engine(lookup, engine);
+    }
+    (void)pthread_mutex_unlock(&lookup->changing);
 }
 
 /* The next of those that have ended, which nobody else knows any more; NULL:
@@ -192,10 +275,12 @@ leave_engine(struct lookup *lookup, struct engine *engine)
 }
 
 void
-lookup_beat(struct lookup *lookup)
+lookup_beat(struct lookup *lookup, const struct config *config, struct mono now)
 {
-    struct engine *engine = use_engine(lookup), *unused;
+    struct engine *engine, *unused;
 
+    try_again(lookup, config, now);
+    engine = use_engine(lookup);
     if (engine != NULL)
         dnsbl_care_beat(engine->care);
     leave_engine(lookup, engine);
@@ -218,6 +303,7 @@ lookup_destroy(struct lookup *lookup)
     engine_destroy(lookup->engine);
     put_off_destroy(lookup->put_off);
     (void)pthread_mutex_destroy(&lookup->lock);
+    (void)pthread_mutex_destroy(&lookup->changing);
     free(lookup);
 }
 

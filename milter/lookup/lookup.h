@@ -23,14 +23,22 @@ struct lookup_case;
 struct why;
 
 /*
+ * What cannot be started (mortsafe-spf; the resolver, where the network is not
+ * up yet) does not keep mail from being judged by all else: it is told in the
+ * log, once, what it was to find out has failed, and lookup_beat() tries again.
+ */
+enum { LOOKUP_AGAIN_MS = 60000 };
+
+/*
  * Make it in *OUT, and start mortsafe-spf if CONFIG has `spf`; before any
- * thread is.  MS_NOMEM, MS_UNAVAIL (WHY): it cannot be started.
+ * thread is.  MS_NOMEM (WHY).
  */
 enum ms_err lookup_create(const struct config *config, struct journal *journal,
                           struct lookup **out, struct why *why);
 
-/* Begin: after privileges are dropped.  What CONFIG does not need is not
- * started.  MS_INVALID, MS_UNAVAIL, MS_NOMEM (WHY). */
+/* Begin: after privileges are dropped, with the CONFIG of before.  What that
+ * does not need is not started.  MS_INVALID (what it says about the resolver
+ * cannot be), MS_NOMEM (WHY). */
 enum ms_err lookup_run(struct lookup *lookup, const struct config *config,
                        struct why *why);
 
@@ -38,8 +46,10 @@ enum ms_err lookup_run(struct lookup *lookup, const struct config *config,
  * what it does not need any more is no longer asked. */
 void lookup_set(struct lookup *lookup, const struct config *config);
 
-/* About once a second, by one thread. */
-void lookup_beat(struct lookup *lookup);
+/* About once a second, by one thread: CONFIG is in force, NOW it is.  It may
+ * wait for mortsafe-spf to come up. */
+void lookup_beat(struct lookup *lookup, const struct config *config,
+                 struct mono now);
 void lookup_destroy(struct lookup *lookup); /* NULL is fine */
 
 /*

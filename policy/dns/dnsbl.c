@@ -299,6 +299,8 @@ point_address(enum point point, bool ipv4)
 
     if (point == POINT_RANDOM)
         randombytes_buf(&p.addr[ipv4 ? 3 : 8], ipv4 ? 1 : 8);
+    if (point == POINT_RANDOM && ipv4)
+        p.addr[3] |= 0x80; /* the lower half is everybody's example */
     return p;
 }
 

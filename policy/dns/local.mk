@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += %reldir%/libdns.la
 %canon_reldir%_libdns_la_LIBADD = $(UNBOUND_LIBS)
 %canon_reldir%_libdns_la_SOURCES = \
+	%reldir%/answers.c %reldir%/answers.h \
 	%reldir%/dnsbl.c %reldir%/dnsbl.h \
 	%reldir%/gate.c %reldir%/gate.h \
 	%reldir%/resolvconf.c %reldir%/resolvconf.h \

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "policy/dns/answers.h"
 #include "policy/dns/resolver.h"
 #include "policy/dns/spf_check.h"
 #include "policy/dns/spf_process.h"
@@ -47,6 +48,7 @@ struct spf {
     void *arg;
     char *program;
     struct resolver *resolver;
+    struct answers *answers; /* that need not be asked for again */
     pthread_t thread;
     bool threaded;
     int wake; /* an eventfd: something is in the queue, or it is to stop */
@@ -317,14 +319,25 @@ run(struct spf *spf, struct spf_check *check)
 
 /* ----- the resolver */
 
-/* From its thread: TASK has its turn again. */
+/* TASK has its turn again, behind those that wait: nobody who has answers to
+ * all that a record asks keeps the worker for himself. */
+static void
+go_on(struct spf_task *task, const struct resolver_answer *answer)
+{
+    spf_check_answer(task->check, answer);
+    enqueue(task->spf, task);
+}
+
+/* From the resolver's thread. */
 static void
 answered(void *arg, const struct resolver_answer *answer)
 {
     struct spf_task *task = arg;
+    enum resolver_type type;
+    const char *name = spf_check_question(task->check, &type);
 
-    spf_check_answer(task->check, answer);
-    enqueue(task->spf, task);
+    answers_put(task->spf->answers, name, type, answer, task->spf->now());
+    go_on(task, answer);
 }
 
 /* Ask for TASK, which is not the engine's from then on.  False: it cannot be
@@ -334,11 +347,17 @@ ask(struct spf *spf, struct spf_task *task)
 {
     struct resolver_question *question = NULL;
     struct resolver_answer none = {.status = RESOLVER_NXDOMAIN};
+    struct answers_room known;
     enum resolver_type type;
     const char *name = spf_check_question(task->check, &type);
-    enum ms_err err = resolver_ask(spf->resolver, name, type, task->deadline,
-                                   answered, task, &question);
+    enum ms_err err;
 
+    if (answers_get(spf->answers, name, type, spf->now(), &known)) {
+        go_on(task, &known.answer);
+        return true;
+    }
+    err = resolver_ask(spf->resolver, name, type, task->deadline, answered,
+                       task, &question);
     if (err == MS_OK) {
         task->question = question;
         return true;
@@ -389,15 +408,18 @@ sleep_until(struct spf *spf, int limit_ms)
         return; /* it is looked at again anyway */
 }
 
+/* Where tasks wait for a worker, all have had a turn before the engine sleeps:
+ * who has less time than the others does not wait for them. */
 static void *
 work(void *arg)
 {
     struct spf *spf = arg;
+    const struct spf_task *stuck = NULL; /* the first of these; in the queue */
     bool stopping = false;
 
     for (;;) {
         struct spf_task *task = dequeue(spf, &stopping);
-        bool wait = false;
+        bool again = task != NULL && task == stuck;
 
         if (stopping) {
             if (task != NULL)
@@ -406,11 +428,16 @@ work(void *arg)
         }
         if (task == NULL) {
             sleep_until(spf, -1);
-        } else if (!advance(spf, task)) {
-            enqueue(spf, task);
-            wait = true;
+            continue;
         }
-        if (wait)
+        if (again)
+            stuck = NULL;
+        if (advance(spf, task))
+            continue;
+        enqueue(spf, task);
+        if (stuck == NULL)
+            stuck = task;
+        if (again)
             (void)poll(NULL, 0, BACKOFF_LOOK_MS);
     }
 }
@@ -433,7 +460,7 @@ spf_create(const struct spf_options *options, struct spf **out, struct why *why)
     pthread_mutex_init(&spf->lock, NULL);
     pthread_cond_init(&spf->quiet, NULL);
     spf->program = strdup(options->program);
-    if (spf->program == NULL) {
+    if (spf->program == NULL || answers_create(&spf->answers) != MS_OK) {
         (void)why_set(why, MS_NOMEM, "no memory");
         goto failed;
     }
@@ -501,6 +528,7 @@ spf_destroy(struct spf *spf)
         (void)close(spf->wake);
     pthread_cond_destroy(&spf->quiet);
     pthread_mutex_destroy(&spf->lock);
+    answers_destroy(spf->answers);
     free(spf->program);
     free(spf);
 }

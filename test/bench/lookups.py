@@ -2,9 +2,11 @@
 """The part `lookups` of test/bench/run: what SPF and DNS lists cost those about whom
 nothing is asked, and those about whom the cache knows everything."""
 import contextlib
+import json
 import os
 import re
 import socket
+import subprocess
 import sys
 
 from rig import LIMITS, LOGINS, STRANGERS, Comparison, Daemon, Failed, find
@@ -88,6 +90,22 @@ def compare(bench, row):
              "%.2f" % c.by_cpu(), "%.0f" % c.floor["cpu"], "%.0f" % c.ours["cpu"],
              "%.0f" % c.floor["p50"], "%.0f" % c.ours["p50"],
              "%.0f" % (c.ours["p50"] - c.floor["p50"])]]
+
+
+def engine(bench):
+    """What spfbench measures in its own process, without a milter."""
+    programs = [find(bench.args.build, *names) for names in (
+        ("test/bench/spfbench", "spfbench"), ("mortsafe-spf",))]
+    if None in programs:
+        raise Failed("no spfbench or no mortsafe-spf below %s" % bench.args.build)
+    run = subprocess.run([programs[0], "-j", programs[1]], capture_output=True, text=True,
+                         check=False)
+    if run.returncode != 0:
+        raise Failed("spfbench: %s" % run.stderr.strip())
+    return [["SPF in process: %s, median (99th of a hundred)" % r["what"],
+             "%.0f µs (%.0f)" % (r["median"], r["high"]),
+             r["figure"].replace("<", "under").replace("us", "µs")]
+            for r in json.loads(run.stdout)]
 
 
 ROWS = (

@@ -80,6 +80,7 @@ ROWS = [
      {'POST /v1/explain': 'explain_pass'}),
     ('why-of-a-limit', ALL, 'why K7Q2M9XD', {D: 'decisions_limit', ANN: 'subject'}),
     ('why-of-a-relay-rule', FEW, 'why P3ZK8WQA', {D: 'decisions_rule'}),
+    ('why-of-look-ups', ONE, 'why S3ZK8WQA', {D: 'decisions_lookups'}),
     ('why-of-what-was-observed', FEW, 'why 4XyZq9', {D: 'decisions_would'}),
     ('why-of-a-zombie', FEW, 'why Z3ZK8WQA',
      {D: 'decisions_zombie', ANN: 'subject_zombie'}),

@@ -83,6 +83,14 @@ def exit_codes():
           [line.split('#')[0].rstrip() for line in
            place.call(place.mortsafe_path(), '-n', '-v', '-x', again).splitlines()],
           'and prints the same')
+    blunt = place.write('blunt', '#!/bin/false\n')
+    for program, why in (('/nonexistent/mortsafe-spf', 'No such file'),
+                         (blunt, 'Permission denied')):
+        done = result('-n', '-x', place.write('spf.conf', 'domains local { list = example.org }\n'
+                                              'spf { program = %s }\n' % program))
+        equal(done.returncode, 0, '-n without mortsafe-spf is 0', said=done.stdout)
+        ok('warning: spf: program: %s: %s' % (program, why) in done.stdout,
+           'and warns: ' + why, said=done.stdout)
     bad_start = Mortsafe('nonsense = 1')
     equal(ends_with(bad_start), 78, 'the daemon does not start with a bad configuration')
 

@@ -139,6 +139,14 @@ def mistakes(w):
          'networks', 'FAIL', 'hardly yours', 1),
         ('a large network', ['-e', 'mynetworks=127.0.0.0/8 [2a00::]/30'],
          'networks', 'warn', 'is all of it yours', 1),
+        ('a table that fits every address', ['-e', 'mynetworks=static:all'],
+         'networks', 'FAIL', 'fits every address', 1),
+        ('a service with the world as a network', ['-P', '%s/inet/mynetworks=0.0.0.0/0' % mx_name],
+         'networks', 'FAIL', 'mynetworks of %s has' % mx_name, 1),
+        ('a relay rule that only warns',
+         ['-e', 'smtpd_relay_restrictions=permit_mynetworks,warn_if_reject,'
+                'reject_unauth_destination', 'smtpd_recipient_restrictions=permit'],
+         'rules', 'FAIL', 'reject_unauth_destination', 1),
         ('no relay rule', ['-e', 'smtpd_relay_restrictions=permit_mynetworks',
                            'smtpd_recipient_restrictions=permit'],
          'rules', 'FAIL', 'reject_unauth_destination', 1),
@@ -330,6 +338,12 @@ def setup(w):
     value = s.postconf('-h', 'smtpd_milters').strip()
     ok(value.startswith('inet:127.0.0.1:11332, { unix:'), 'behind the filter that is there',
        value=value)
+    s.restore()
+    s.write('master.cf', re.sub(r'^\S*:%d\s+inet.*\n(\s+-o.*\n)*' % w.server.submission, '',
+                                s.kept['master.cf'], flags=re.M))
+    done = s.doctor.call('setup', 'postfix', '--mta-config', s.folder, '-x', w.safe.file)
+    equal(re.findall(r'inet n - (.) - - smtpd', done.stdout), ['n'] * 3,
+          'a service that is not there yet sees the same files as the others', out=done.stdout)
     s.restore()
     done = s.doctor.call('setup', 'sendmail', '--mta-config', '/nowhere', '-x', w.safe.file)
     ok(done.returncode == 0 and 'MAIL_FILTER(`mortsafe\', `S=local:' in done.stdout,

@@ -3,6 +3,7 @@
 """mortsafectl listed against a DNS server of ours: what is told, and what the daemon counts."""
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -87,6 +88,12 @@ def test_addresses():
           'what says only what an address is, is told apart')
     done = ctl(dns, '--list', 'few.example', '-j', '192.0.2.7')
     equal(states(done), {'few.example': 'asked'}, 'one list alone')
+    done = ctl(dns, '--list', 'few.example', '192.0.2.8', '2001:db8::1')
+    equal(done.returncode, 2, 'an address that no list knows of: it cannot be told', said=done)
+    ok('knows IPv6 addresses' in done.stdout and 'Nothing is listed' not in done.stdout,
+       'which is what people read', said=done.stdout)
+    done = ctl(dns, '-j', '--list', 'few.example', '2001:db8::1')
+    equal(json.loads(done.stdout)['complete'], False, 'and programs')
 
 
 def test_networks():
@@ -139,10 +146,27 @@ def test_long():
     ok('1024 addresses, 1 list: 1024 questions, 1 a second, that is about 17 minutes'
        in done.stdout, 'what it takes is told', said=done)
     file = place.write('lists', LISTS)
+    asks, ours = pty.openpty()
+    child = subprocess.Popen([CTL, 'listed', '-x', place.write('none.conf', 'mode = observe\n'),
+                              '--lists', file, '--server', dns.at, '--rate', '1',
+                              '198.51.100.0/22'], stdin=ours, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE)
+    place.undo(child.kill)
+    said = b''
+    while b'[y/N]' not in said:
+        more = os.read(child.stderr.fileno(), 4096)
+        if not more:
+            break
+        said += more
+    child.send_signal(signal.SIGINT)
+    equal(child.wait(20), -signal.SIGINT, 'an interrupt at the question ends it', said=said)
+    os.close(asks)
+    os.close(ours)
     child = subprocess.Popen([CTL, 'listed', '-x', place.write('none.conf', 'mode = observe\n'),
                               '--lists', file, '--server', dns.at, '--rate', '20', '--yes',
                               '198.51.100.0/24'], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8')
+    place.undo(child.kill)
     until = time.monotonic() + 20
     while dns.asked('5.100.51.198.spam.example') == 0 and time.monotonic() < until:
         time.sleep(0.05)
@@ -150,6 +174,16 @@ def test_long():
     said, _ = child.communicate(timeout=20)
     equal(child.returncode, 2, 'an interrupt: it cannot be told', said=said)
     ok('go on with --from 198.51.100.' in said, 'and how to go on', said=said)
+    dns.forget()
+    child = subprocess.Popen([CTL, 'listed', '-x', place.path('none.conf'), '--lists', file,
+                              '--server', dns.at, '--rate', '3', '192.0.2.0/28'],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, encoding='utf-8')
+    place.undo(child.kill)
+    place.until(lambda: dns.asked('2.0.0.127.spam.example'), 'the last test point', 20)
+    child.send_signal(signal.SIGINT)
+    said, _ = child.communicate(timeout=20)
+    ok('go on with --from 192.0.2.0.' in said, 'none is left out that was not asked', said=said)
     dns.forget()
     done = ctl(dns, '-j', '--from', '198.51.100.250', '198.51.100.0/24')
     equal((json.loads(done.stdout)['addresses'], dns.asked('249.100.51.198.spam.example')),
@@ -191,6 +225,12 @@ def test_evidence():
     equal(now, 2, 'it is evidence as complaints are')
     ctl(dns, '--evidence', '192.0.2.7', socket=daemon.api)
     equal(len(api.get('/v1/reports').json['reports']), 2, 'once a day')
+    dns.set(ZONE + '*.100.51.198.spam.example A 127.0.0.2\n')
+    done = ctl(dns, '--evidence', '198.51.100.0/25', socket=daemon.api)
+    ok('128 listings were counted' in done.stdout, 'of more than are told at once, all',
+       said=done)
+    done = ctl(dns, '-j', '--evidence', '198.51.100.0/25', socket=daemon.api)
+    equal((done.returncode, len(found(done))), (1, 128), 'beside it, JSON is JSON', said=done)
     daemon.stop()
 
 

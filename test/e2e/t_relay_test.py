@@ -150,6 +150,25 @@ def with_mortsafe():
     guarded('sendmail')
 
 
+def by_tls_alone():
+    """Postfix that talks only by TLS, and one as it comes"""
+    port = place.port()
+    encrypted = ['127.0.0.1:%d inet n - n - - smtpd' % port,
+                 '  -o smtpd_tls_security_level=encrypt']
+    for networks, code, verdict in ('127.0.0.9/32', 0, 'closed'), ('0.0.0.0/0', 1, 'OPEN'):
+        server = mta.Postfix(networks=networks, master=encrypted,
+                             main=['in_flow_delay = 0', 'smtpd_relay_restrictions = '
+                                   'permit_mynetworks, defer_unauth_destination']).start()
+        judge(server, code, 'a Postfix that says 454, or relays', verdict=verdict)
+        server.mx = port
+        answer = judge(server, code, 'the same by TLS alone', verdict=verdict)
+        plain = answer['forms'][0]
+        tap.equal((plain['ehlo'], plain['starttls']),
+                  ('refused', 'ACCEPTED' if code else 'refused'), 'it was asked there')
+        by_script(server, code, verdict)
+        server.stop()
+
+
 def others():
     """Hosts that are not ours"""
     got, text, why = ask('192.0.2.1')
@@ -165,6 +184,6 @@ def others():
 
 
 tap.run(closed_postfix, closed_sendmail, open_postfix, open_sendmail, trusting, with_mortsafe,
-        others)
+        by_tls_alone, others)
 place.leave()
 tap.finish()

@@ -103,6 +103,10 @@ def test_mail():
           ('abuse', '192.0.2.7', '1'), 'and for machines')
     equal((str(mail['From']), str(mail['To'])),
           ('Example Mail <postmaster@example.org>', 'abuse@example.com'), 'from us to them')
+    other = report(daemon, '192.0.2.7', '--arf', '--from', '"Desk @ Home" <desk@example.net>')
+    named = email.message_from_string(other.stdout, policy=email.policy.default)
+    ok(str(named['Message-ID']).endswith('@example.net>'),
+       'a name with an @ in it is no part of the address', said=other)
     back = ctl(daemon, 'feedback', '--kind', 'complaint', text=done.stdout)
     equal(back.returncode, 0, '`mortsafectl feedback` reads it', said=back)
     kinds = [row['kind'] for row in api.get('/v1/reports').json['reports']]

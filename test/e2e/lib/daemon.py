@@ -91,6 +91,7 @@ class Mortsafe:
                            **(self.environment or {}))
         with open(self.logfile, 'a') as log:
             how.setdefault('stderr', log)
+            how.setdefault('stdout', log)
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
                                             env=environment, **how)
         place.undo(self.kill)

@@ -29,6 +29,7 @@ import asyncio
 import collections
 import json
 import random
+import select
 import socket
 import struct
 import subprocess
@@ -42,6 +43,7 @@ FAULTS = ('hang delay servfail refused nxdomain nodata truncated cut tcp-only wr
           'garbage half huge many tree chain').split()
 UDP_MOST = 512
 TTL_S = 300
+PATIENCE_S = 20  # with the server's process
 
 
 def labels(name):
@@ -280,7 +282,7 @@ class Dns:
         self.at = '127.0.0.1@%d' % self.port
         self.process = subprocess.Popen([sys.executable, __file__, str(self.port)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()
+        self.hear()
         self.set(zone)
 
     def place(self):
@@ -289,10 +291,16 @@ class Dns:
         place.undo(self.stop)
         return place.port()
 
+    def hear(self):
+        """What the server says next: one line, for which nobody waits for ever."""
+        if not select.select([self.process.stdout], [], [], PATIENCE_S)[0]:
+            raise TimeoutError('the DNS server says nothing')
+        return json.loads(self.process.stdout.readline())
+
     def tell(self, **order):
         self.process.stdin.write(json.dumps(order) + '\n')
         self.process.stdin.flush()
-        said = json.loads(self.process.stdout.readline())
+        said = self.hear()
         if 'error' in said:
             raise ValueError(said['error'])
         return said
