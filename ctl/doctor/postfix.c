@@ -343,18 +343,43 @@ tell_misplaced(struct patient *p, const struct face *face,
                     face->inet->name, other->endpoint);
 }
 
+/* Does mortsafe remove Authentication-Results that bear this server's name?
+ * Milters before it usually write theirs under it. */
+static bool
+takes_name(const struct config *config)
+{
+    return (config->spf.written || config->n_dnsbls > 0) &&
+           config->spf.authserv_id == NULL;
+}
+
+static void
+tell_name(struct patient *p)
+{
+    char cure[FINDING_CURE];
+
+    (void)snprintf(cure, sizeof(cure),
+                   "mortsafectl config spf  # give it authserv_id = "
+                   "mortsafe.%.200s",
+                   postconf_get(p->postfix, NULL, "myhostname"));
+    finding_bad(&p->findings, FINDING_WARN, cure,
+                "milters before mortsafe may write Authentication-Results in "
+                "this server's name: mortsafe, which does so too, removes them "
+                "as forged");
+}
+
 void
 check_order_postfix(struct patient *p)
 {
     struct postconf_milter ours, other;
     struct face face;
     size_t at, n, i = 0, found = 0, wrong = 0;
-    bool behind;
+    bool behind, first = true;
 
     while (next_face(p, &i, &face)) {
         if (!find_ours(p, &face, &ours, &at, &n))
             continue;
         found++;
+        first = first && at == 0;
         if (find_misplaced(p, &face, at, &other, &behind)) {
             tell_misplaced(p, &face, &other, behind);
             wrong++;
@@ -363,6 +388,8 @@ check_order_postfix(struct patient *p)
     if (found > 0 && wrong == 0)
         finding_ok(&p->findings, "mortsafe is asked behind filters, and before "
                                  "who signs");
+    if (!first && takes_name(p->config))
+        tell_name(p);
 }
 
 /* ----- twice? */

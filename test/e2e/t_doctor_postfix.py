@@ -168,6 +168,12 @@ def a_signer(w):
     ours = '{ unix:%s, default_action=tempfail }' % w.safe.socket.split(':', 1)[1]
     s.postconf('-e', 'smtpd_milters=inet:127.0.0.1:11332, %s, inet:127.0.0.1:8891' % ours)
     s.doctor.sound('a filter in front and a signer behind are as they should be', 'order')
+    for extra, warned in (('spf { }', 1), ('spf { authserv_id = mortsafe.example.org }', 0)):
+        with open(w.safe.file) as file:
+            marks = place.write('marks.conf', file.read() + extra + '\n')
+        found, code = s.doctor.look('order', mortsafe=marks)
+        equal(len([f for f in found if f['state'] == 'warn' and "server's name" in f['text']]),
+              warned, 'whose results go is told: ' + extra, found=found)
     s.postconf('-e', 'smtpd_milters=unix:/opendkim/sock, %s' % ours)
     s.doctor.finds('a signer in front is found', 'order', 'warn', 'before mortsafe', 3)
     s.restore()
